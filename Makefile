@@ -1,0 +1,43 @@
+# make course    run the notebooks with the data at hand, look at runs/course/*.html
+# make data      download CIFAR-10 into data/
+# make test      all tests, notebooks included
+# make lab       open the notebooks in JupyterLab
+# make bench     measure speed on this machine
+# make clean     remove the environment, the runs and the caches (not the downloads)
+#
+# On Linux without a GPU, `make course TORCH_INDEX=<address>` installs the small CPU build of torch.
+# The address is the one that https://pytorch.org/get-started shows for Linux, Pip, Python, CPU.
+
+PYTHON ?= python3
+TORCH_INDEX ?=
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: course data test lab bench clean
+
+course: $(READY)
+	$(BIN)/python -m colorlib.course
+
+data: $(READY)
+	$(BIN)/colorlib data get cifar10
+
+test: $(READY)
+	$(BIN)/ruff check
+	$(BIN)/pytest
+
+lab: $(READY)
+	$(BIN)/jupyter lab notebooks
+
+bench: $(READY)
+	$(BIN)/python benchmarks/precision.py
+
+clean:
+	rm -rf .venv runs data/cache .pytest_cache .ruff_cache
+
+# Made anew when pyproject.toml changes, and complete or not at all: the stamp comes last.
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"colorlib needs Python 3.10 or newer, $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12")'
+	$(PYTHON) -m venv .venv
+	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet torch torchvision --index-url $(TORCH_INDEX))
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@

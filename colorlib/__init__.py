@@ -1,0 +1,17 @@
+"""colorlib: teach a network to color gray photos, on a small machine, without losing anything."""
+
+from importlib import import_module
+from importlib.metadata import version
+from types import ModuleType
+
+__version__ = version("colorlib")
+
+
+def __getattr__(name: str) -> ModuleType:
+    """``colorlib.data`` and its siblings, imported when first asked for, so that ``import colorlib`` is quick."""
+    try:
+        return import_module(f"colorlib.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"colorlib.{name}":
+            raise
+        raise AttributeError(f"colorlib has no {name!r}") from None

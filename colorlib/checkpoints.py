@@ -1,0 +1,82 @@
+"""Files that are whole or not there: checkpoints to go on from, and weights to give away."""
+
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import nn
+
+from colorlib.errors import RunError, no_room
+from colorlib.recipe import Recipe
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file so that, killed at any moment, ``path`` holds the old content or the new, never a part.
+
+    Raises:
+        DataError: if it cannot be written (a full disk, no permission); the old content stays.
+    """
+    temporary = path.with_name(f"{path.name}.tmp")      # the same folder, so that the rename is one step
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise no_room(path.parent, error) from error
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors, numbers and strings, nested in dicts and lists, as one whole file."""
+    buffer = io.BytesIO()                                # in memory: torch.save to a path leaves a part when killed
+    torch.save(state, buffer)
+    write_whole(path, buffer.getvalue())
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """Read what ``save_state`` wrote.
+
+    Raises:
+        RunError: if the file is damaged.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:                           # torch raises many kinds for a damaged zip or pickle
+        raise RunError(f"{path} is damaged: delete {path.parent} and train again") from error
+
+
+def save_weights(path: Path, model: nn.Module, recipe: Recipe) -> None:
+    """Write a network's weights as safetensors, with the recipe that rebuilds it in the metadata."""
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_whole(path, safetensors.torch.save(weights, metadata={"recipe": json.dumps(recipe.as_dict())}))
+
+
+def load_weights(path: str | os.PathLike) -> tuple[nn.Module, Recipe]:
+    """Rebuild a trained network from its weights file alone.
+
+    Returns:
+        The network, in eval mode, and its recipe.
+
+    Raises:
+        RunError: for a file that is missing, damaged or not written by colorlib.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            recipe = Recipe(**json.loads((file.metadata() or {})["recipe"]))
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no dict)
+        model = recipe.build_model()
+        model.load_state_dict(weights)
+    except FileNotFoundError as error:
+        raise RunError(f"there is no weights file {path}") from error
+    except KeyError as error:
+        raise RunError(f"{path} holds weights, but no recipe to use them with: colorlib did not write it") from error
+    except (safetensors.SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
+        raise RunError(f"{path} is no weights file of colorlib, or a damaged one ({error})") from error
+    return model.eval(), recipe

@@ -1,0 +1,102 @@
+"""The ``colorlib`` command."""
+
+import argparse
+import sys
+import warnings
+
+import colorlib
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run ``colorlib`` with these arguments (else those of the command line): 0 done, 1 failed, 2 wrong usage."""
+    warnings.showwarning = lambda message, *where, **more: print(f"colorlib: {message}", file=sys.stderr)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    # Only now: `colorlib --help` should not wait for torch.
+    from colorlib.errors import ColorlibError
+    try:
+        return options.run(options)
+    except ColorlibError as error:
+        print(f"colorlib: {error}", file=sys.stderr)
+        return 1
+    except ValueError as error:                  # a name or a number that does not exist
+        print(f"colorlib: {error}; see {parser.prog} --help", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="colorlib", description="Teach a network to color gray photos.")
+    parser.add_argument("--version", action="version", version=f"colorlib {colorlib.__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_train(commands)
+    _add_data(commands)
+    return parser
+
+
+def _add_train(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "train", help="train a network", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Train a network. Stopped, by Ctrl-C or a crash, the same command goes on where it was.",
+        epilog="example:\n  colorlib train --data cifar10 --objective ab-l1 --epochs 3 --run-dir runs/first")
+    add = parser.add_argument
+    add("--data", required=True, metavar="NAME", help="cifar10, or samples (the embedded photos)")
+    add("--root", metavar="DIR", help="the folder that holds the data (default: data/, then COLORLIB_DATA)")
+    add("--model", default="course", metavar="NAME", help="course: the study's 11 convolutions (default)")
+    add("--objective", default="rgb-l2", metavar="NAME", help="rgb-l1, rgb-l2 (default), ab-l1 or ab-l2")
+    add("--size", type=int, default=32, metavar="N", help="pixels along each side (default: %(default)s)")
+    add("--epochs", type=int, default=3, metavar="N", help="times to see every image (default: %(default)s)")
+    add("--batch-size", type=int, default=64, metavar="N", help="images in a step (default: %(default)s)")
+    add("--lr", type=float, default=0.001, metavar="X", help="Adam's learning rate (default: %(default)s)")
+    add("--seed", type=int, default=0, metavar="N", help="equal seeds give equal runs (default: %(default)s)")
+    add("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="of the network (default: auto)")
+    add("--threads", type=int, metavar="N", help="CPU threads (default: one a core)")
+    add("--run-dir", metavar="DIR", help="where to keep the run (default: under runs/, named by its content)")
+    parser.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from colorlib import data
+    from colorlib.recipe import Recipe
+    from colorlib.training import TrainConfig, fit
+
+    recipe = Recipe(options.model, options.objective, options.size)
+    config = TrainConfig(num_epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
+                         precision=options.precision, threads=options.threads)
+    images = data.load(options.data, "train", options.size, options.root)
+    train, valid = images.hold_out(min(2000, len(images) // 10))
+    print(images.source)
+    run = fit(recipe, train, valid, config, options.run_dir)
+    for row in run.epochs:
+        print("epoch {epoch:.0f}: validation loss {valid_loss:.4f}, PSNR {valid_psnr:.2f} dB, "
+              "ab MAE {valid_ab_mae:.2f} Lab units, colorfulness {valid_colorfulness:.2f} of the truth".format(**row))
+    done = bool(run.epochs) and run.epochs[-1]["epoch"] == options.epochs
+    print(f"{'done' if done else 'not finished'}: {run.path}")
+    return 0 if done else 1
+
+
+def _add_data(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser("data", help="get a data set", description="Get a data set, or say what is there.")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    get = actions.add_parser("get", help="download a data set, unless there is a copy of it",
+                             epilog="example: colorlib data get cifar10")
+    get.add_argument("name", metavar="NAME", help="cifar10")
+    get.set_defaults(run=_data_get)
+    info = actions.add_parser("info", help="say which data sets are there, and where")
+    info.set_defaults(run=_data_info)
+
+
+def _data_get(options: argparse.Namespace) -> int:
+    from colorlib import data
+
+    path, _ = data.get(options.name)
+    print(f"{options.name}: {path}")
+    return 0
+
+
+def _data_info(options: argparse.Namespace) -> int:
+    from colorlib import data
+
+    for name in data.DATASETS:
+        copy = data.find(name)
+        print(f"{name}: {copy[0] if copy else f'not here; get it with: colorlib data get {name}'}")
+    return 0

@@ -1,0 +1,59 @@
+"""``python -m colorlib.course``: run the numbered notebooks in order and keep what they produced."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, DeadKernelError
+from nbconvert import HTMLExporter
+
+from colorlib import paths
+
+
+def run(notebook: Path, out: Path) -> str | None:
+    """Run one notebook in its own folder and its own kernel; write it to ``out`` as .ipynb and .html.
+
+    Returns:
+        None, or in a line what went wrong; the copies then end at the cell that failed.
+    """
+    content = nbformat.read(notebook, as_version=4)
+    here = {"metadata": {"path": notebook.parent}}
+    client = NotebookClient(content, timeout=None, kernel_name="python3", resources=here)
+    failure = None
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        failure = f"{error.ename}: {error.evalue}"
+    except DeadKernelError:
+        failure = "its kernel died, most likely for lack of memory"
+    out.mkdir(parents=True, exist_ok=True)
+    nbformat.write(content, out / notebook.name)
+    html, _ = HTMLExporter().from_notebook_node(content)
+    (out / notebook.with_suffix(".html").name).write_text(html, encoding="utf-8")
+    return failure
+
+
+def main() -> int:
+    """Run the course with the data at hand: no downloads, the "course" budget unless another is set."""
+    os.environ.setdefault("COLORLIB_BUDGET", "course")
+    os.environ.setdefault("COLORLIB_OFFLINE", "1")
+    out = paths.runs_dir() / "course"
+    notebooks = sorted((paths.PACKAGE.parent / "notebooks").glob("[0-9]*.ipynb"))
+    failed = 0
+    for i, notebook in enumerate(notebooks, 1):
+        start = time.monotonic()
+        print(f"{i}/{len(notebooks)} {notebook.stem} ... ", end="", flush=True)
+        failure = run(notebook, out)
+        print(f"{failure or 'done'}, {time.monotonic() - start:.0f} s", flush=True)
+        failed += failure is not None
+    print(f"\nThe notebooks as they ran, to open in a browser or in Jupyter: {out}")
+    for file in sorted(out.glob("*.html")):
+        print(f"  {file}")
+    return int(failed > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

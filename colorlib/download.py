@@ -1,0 +1,132 @@
+"""One file from several hosts: resumed where it stopped, checked before it is used."""
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from filelock import FileLock
+from tqdm.auto import tqdm
+
+from colorlib.errors import DataError, no_room
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file with a known checksum, and the hosts that serve it, the fastest first."""
+
+    filename: str
+    md5: str
+    urls: tuple[str, ...]
+
+
+class SlowHostError(OSError):
+    """A host that sends, but too slowly to wait for while there is another."""
+
+
+def fetch(download: Download, folder: Path, timeout: float = 20, min_speed: float = 200_000) -> Path:
+    """Download into ``folder`` unless it is there, and return the file's path.
+
+    Bytes go to ``<filename>.part``, which a later call, or the next host, continues; the file gets its name only after
+    its checksum is right. A host that is silent for ``timeout`` seconds is left for the next one, and so is
+    one slower than ``min_speed`` bytes a second (the last is given all the time it needs).
+
+    Raises:
+        DataError: when no host could deliver it, with the reason for each, and what to do; or when the disk is full.
+    """
+    target, part = folder / download.filename, folder / f"{download.filename}.part"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / f"{download.filename}.lock"):     # two notebooks, one download
+        if target.exists():
+            return target
+        failures = []
+        for url in download.urls:
+            last = url == download.urls[-1]
+            try:
+                _continue(url, part, timeout, 0 if last else min_speed)
+            except requests.RequestException as error:
+                failures.append(f"{url}: {_reason(error)}")
+                continue
+            except SlowHostError as error:
+                failures.append(f"{url}: {error}")
+                continue
+            except OSError as error:
+                raise no_room(folder, error) from error
+            if _md5(part) == download.md5:
+                part.replace(target)
+                return target
+            part.unlink()                                     # wrong bytes cannot be continued
+            failures.append(f"{url}: wrong checksum, what it sent was deleted")
+    tried = "\n  ".join(failures)
+    raise DataError(f"could not download {download.filename}:\n  {tried}\n"
+                    f"Check the network and run it again (it goes on where it stopped), or put the file into {folder}")
+
+
+def _continue(url: str, part: Path, timeout: float, min_speed: float, retries: int = 3) -> None:
+    """Bring ``part`` to its full length from one host, reconnecting as long as each attempt gets further."""
+    for attempt in range(retries):
+        before = _size(part)
+        try:
+            _receive(url, part, timeout, min_speed)
+            return
+        except requests.RequestException:
+            if attempt == retries - 1 or _size(part) <= before:
+                raise
+
+
+def _receive(url: str, part: Path, timeout: float, min_speed: float) -> None:
+    """One connection: append what the host still has to send, or start over if it cannot continue."""
+    have = _size(part)
+    # Without "identity" a host may compress on the fly, and a range then counts other bytes than ours.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
+    with requests.get(url, headers=headers, stream=True, timeout=timeout) as reply:
+        if reply.status_code == 416:                          # nothing beyond what we have: let the checksum judge
+            return
+        reply.raise_for_status()
+        have = have if reply.status_code == 206 else 0
+        total = have + int(reply.headers.get("Content-Length", 0))
+        bar = tqdm(desc=part.stem, initial=have, total=total or None, unit="B", unit_scale=True)
+        with bar, part.open("ab" if have else "wb") as file:
+            for chunk in _fast_enough(reply.iter_content(1 << 16), min_speed):
+                file.write(chunk)
+                bar.update(len(chunk))
+    if _size(part) < total:
+        raise requests.ConnectionError(f"the connection ended after {_size(part):,} of {total:,} bytes")
+
+
+def _fast_enough(chunks: Iterator[bytes], min_speed: float, patience: float = 20) -> Iterator[bytes]:
+    """Pass the chunks on; give up once ``patience`` seconds have brought fewer than ``min_speed`` bytes a second."""
+    start, received = time.monotonic(), 0
+    for chunk in chunks:
+        yield chunk
+        received += len(chunk)
+        elapsed = time.monotonic() - start
+        if elapsed > patience:
+            if received < min_speed * elapsed:
+                raise SlowHostError(f"only {received / elapsed / 1000:.0f} kB/s")
+            start, received = time.monotonic(), 0
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _md5(path: Path) -> str:
+    digest = hashlib.md5(usedforsecurity=False)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _reason(error: requests.RequestException) -> str:
+    """requests' messages hold object addresses and wrapped causes; a reader wants the last few words."""
+    if isinstance(error, requests.HTTPError):
+        return f"HTTP {error.response.status_code}"
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
+        return "no answer in time"
+    if "Incomplete" in str(error) or "ended after" in str(error) or "reset" in str(error):
+        return "the connection broke"
+    return "no connection"

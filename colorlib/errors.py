@@ -1,0 +1,24 @@
+"""Errors that a reader can act on: each names the file and says what to do."""
+
+import errno
+from pathlib import Path
+
+
+class ColorlibError(Exception):
+    """The base of all: the command line prints its text in place of a traceback."""
+
+
+class DataError(ColorlibError):
+    """Images that cannot be had or read."""
+
+
+class RunError(ColorlibError):
+    """A run directory, or a weights file, that cannot be used as asked."""
+
+
+def no_room(folder: Path, error: OSError) -> ColorlibError:
+    """What to raise when writing in ``folder`` failed: the cause in the reader's words."""
+    causes = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your disk quota is used up",
+              errno.EROFS: "it is read-only", errno.EACCES: "you may not write there"}
+    cause = causes.get(error.errno, error.strerror or str(error))
+    return DataError(f"cannot write in {folder}: {cause}. Make room, or set COLORLIB_HOME to a folder with space")

@@ -1,0 +1,47 @@
+"""Where things live: data and caches, run directories, the embedded samples."""
+
+import os
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parent
+
+
+def home() -> Path:
+    """The folder that colorlib writes in: ``COLORLIB_HOME``, or the checkout it runs from, or the current folder."""
+    checkout = PACKAGE.parent
+    default = checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
+    return Path(os.environ.get("COLORLIB_HOME") or default)
+
+
+def data_dir() -> Path:
+    """Where downloads land, and where a copy of a data set is looked for first."""
+    return home() / "data"
+
+
+def cache_dir() -> Path:
+    """Where prepared data sets are kept."""
+    return data_dir() / "cache"
+
+
+def runs_dir() -> Path:
+    """Where training runs are kept."""
+    return home() / "runs"
+
+
+def search_dirs(root: str | os.PathLike | None = None) -> list[Path]:
+    """The folders to look for a data set in: ``root`` alone if given, else ``data/``, then ``COLORLIB_DATA``."""
+    if root is not None:
+        return [Path(root)]
+    named = os.environ.get("COLORLIB_DATA")
+    return [data_dir(), *([Path(named)] if named else [])]
+
+
+def samples_dir() -> Path:
+    """The embedded photos: inside an installed package, or in ``data/samples`` of a checkout."""
+    installed = PACKAGE / "samples"
+    return installed if installed.exists() else PACKAGE.parent / "data" / "samples"
+
+
+def offline() -> bool:
+    """Whether the reader forbids downloads, with ``COLORLIB_OFFLINE=1``."""
+    return os.environ.get("COLORLIB_OFFLINE", "0") not in ("", "0")

@@ -1,0 +1,75 @@
+"""A recipe: model + objective + image size, and everything that follows from it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from colorlib import color
+from colorlib.models import CourseNet
+from colorlib.objectives import ABRegression, Objective, RGBRegression
+
+MODELS: Mapping[str, Callable[..., nn.Module]] = {"course": CourseNet}
+OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
+    "rgb-l1": partial(RGBRegression, "l1"),
+    "rgb-l2": partial(RGBRegression, "l2"),
+    "ab-l1": partial(ABRegression, "l1"),
+    "ab-l2": partial(ABRegression, "l2"),
+}
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Enough to build a network and to know what its output means; stored in every weights file.
+
+    Raises:
+        ValueError: for a model or an objective that has no such name.
+    """
+
+    model: str = "course"            # a key of MODELS
+    objective: str = "rgb-l2"        # a key of OBJECTIVES
+    size: int = 32                   # pixels of the images it was made for
+    options: dict[str, Any] = field(default_factory=dict)     # for the model: depth, width, batch_norm, bias
+
+    def __post_init__(self):
+        for kind, name, names in [("model", self.model, MODELS), ("objective", self.objective, OBJECTIVES)]:
+            if name not in names:
+                raise ValueError(f"no {kind} is called {name!r}: there are {', '.join(names)}")
+
+    def build_objective(self) -> Objective:
+        """The objective that trains the network and reads its output."""
+        return OBJECTIVES[self.objective]()
+
+    def build_model(self, seed: int = 0) -> nn.Module:
+        """A fresh network, its weights a function of ``seed`` alone; torch's own random state is left as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return MODELS[self.model](self.build_objective().out_channels, **self.options)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The recipe as plain JSON values; ``Recipe(**recipe.as_dict())`` is the same recipe."""
+        return asdict(self)
+
+
+@torch.no_grad()
+def colorize(model: nn.Module, objective: Objective, rgb: Tensor, batch_size: int = 256) -> Tensor:
+    """What the network makes of the lightness of some pictures.
+
+    Args:
+        rgb: (B, 3, H, W), uint8 or float in [0, 1]; only its L is looked at.
+
+    Returns:
+        (B, 3, H, W) float in [0, 1], on the CPU.
+    """
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    colored = []
+    for part in rgb.split(batch_size):
+        gray = color.to_gray(part.to(device))                          # (B,3,H,W) -> (B,1,H,W)
+        colored.append(objective.decode(model(gray), 100 * gray).cpu())
+    model.train(was_training)
+    return torch.cat(colored)

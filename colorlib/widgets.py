@@ -1,0 +1,72 @@
+"""Interactive pictures, from core ipywidgets alone (7.7 and 8)."""
+
+import io
+
+import ipywidgets
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from colorlib import color
+
+STEPS = 10          # positions from one picture to the next
+
+
+def compare_slider(gray: Tensor, predicted: Tensor, actual: Tensor, height: int = 320) -> ipywidgets.Widget:
+    """A slider that goes from gray over predicted to actual, and another that picks the image.
+
+    Both can be dragged, or moved with the arrow keys after a click or Tab. The pictures are made here, once, as PNG
+    bytes; moving a slider only chooses among them.
+
+    Args:
+        gray: (N, 1, H, W) in [0, 1].
+        predicted, actual: (N, 3, H, W), uint8 or float in [0, 1].
+        height: of the picture on the screen, in pixels.
+
+    Raises:
+        ValueError: if the three do not hold equally many pictures of one size.
+    """
+    frames = _frames(gray, predicted, actual, height)
+    position = ipywidgets.SelectionSlider(
+        options=[(name, i) for i, name in enumerate(_names())], value=0, description="shows",
+        layout=ipywidgets.Layout(width="34em"))
+    number = ipywidgets.IntSlider(min=1, max=len(frames), value=1, description="image", layout=position.layout)
+    picture = ipywidgets.Image(format="png", value=frames[0][0])
+
+    def update(_: object) -> None:
+        picture.value = frames[number.value - 1][position.value]
+
+    position.observe(update, "value")
+    number.observe(update, "value")
+    return ipywidgets.VBox([picture, position, number])
+
+
+def _names() -> list[str]:
+    """What each position shows, in words: the slider's readout."""
+    blends = [f"{100 * i // STEPS}% {{}}" for i in range(1, STEPS)]
+    to_predicted, to_actual = ([blend.format(name) for blend in blends] for name in ("predicted", "actual"))
+    return ["gray", *to_predicted, "predicted", *to_actual, "actual"]
+
+
+def _frames(gray: Tensor, predicted: Tensor, actual: Tensor, height: int) -> list[list[bytes]]:
+    """PNG bytes: for each image, gray to predicted to actual in 2 * STEPS + 1 blends."""
+    if gray.ndim != 4 or gray.shape[1] != 1:
+        raise ValueError(f"gray must be (N,1,H,W), got {tuple(gray.shape)}: pass rgb through color.to_gray first")
+    if len({(len(p), *p.shape[-2:]) for p in (gray, predicted, actual)}) > 1:
+        shapes = ", ".join(str(tuple(p.shape)) for p in (gray, predicted, actual))
+        raise ValueError(f"gray, predicted and actual must show the same images at one size, got {shapes}")
+    first, middle, last = gray.expand(-1, 3, -1, -1), color.to_float(predicted), color.to_float(actual)
+    weights = [i / STEPS for i in range(STEPS)]
+    stages = [torch.lerp(a, b, w) for a, b in ((first, middle), (middle, last)) for w in weights] + [last]
+    by_image = zip(*(color.to_uint8(stage).permute(0, 2, 3, 1).numpy() for stage in stages), strict=True)
+    return [[_png(pixels, height) for pixels in stages_of_one] for stages_of_one in by_image]
+
+
+def _png(pixels: np.ndarray, height: int) -> bytes:
+    """(H,W,3) uint8 -> a PNG about ``height`` pixels high; small images become sharp squares, not a blur."""
+    image = Image.fromarray(pixels)
+    scale = max(1, round(height / image.height))
+    buffer = io.BytesIO()
+    image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(buffer, "PNG")
+    return buffer.getvalue()
