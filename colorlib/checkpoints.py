@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,23 @@ def write_whole(path: Path, data: bytes) -> None:
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors, numbers and strings, nested in dicts and lists, as one whole file."""
+    """Write tensors, numbers and strings, in dicts, lists and tuples, as one whole file: equal states, equal bytes."""
     buffer = io.BytesIO()                                # in memory: torch.save to a path leaves a part when killed
-    torch.save(state, buffer)
+    torch.save(_canonical(state), buffer)
     write_whole(path, buffer.getvalue())
+
+
+def _canonical(value: Any) -> Any:
+    """The same value from fresh containers and interned strings.
+
+    Pickle writes a reference where it meets an object for the second time, so its bytes tell a string that was loaded
+    from an equal one that was not.
+    """
+    if isinstance(value, dict):
+        return {_canonical(key): _canonical(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(_canonical(item) for item in value)
+    return sys.intern(value) if isinstance(value, str) else value
 
 
 def load_state(path: Path) -> dict[str, Any]:

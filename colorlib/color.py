@@ -5,6 +5,7 @@ Lab follows CIE 15 with sRGB primaries (IEC 61966-2-1) and the D65 white point f
 observer: the constants of ``skimage.color``, with which the tests compare to 1e-3.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -13,6 +14,11 @@ XYZ_FROM_RGB = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), 
 WHITE = (0.95047, 1.0, 1.08883)
 # Where the cube root of Lab gives way to a straight line, and that line (CIE 15:2004, eq. 8.7).
 EPSILON, SLOPE, OFFSET = 0.008856, 7.787, 16 / 116
+
+
+def to_tensor(rgb: Tensor | np.ndarray) -> Tensor:
+    """A tensor comes back as it is; an array is copied, since a memory-mapped one is read-only and no tensor may be."""
+    return rgb if isinstance(rgb, Tensor) else torch.from_numpy(np.array(rgb))
 
 
 def to_float(rgb: Tensor) -> Tensor:
@@ -154,6 +160,12 @@ def join_lab(L: Tensor, ab: Tensor) -> Tensor:
     _expect_channels("L", L, 1)
     _expect_channels("ab", ab, 2)
     return lab_to_rgb(clip_to_gamut(torch.cat([L, ab], dim=-3)))
+
+
+def gray_to_rgb(gray: Tensor) -> Tensor:
+    """The gray photo: gray (..., 1, H, W) in [0, 1] -> the rgb (..., 3, H, W) without color of the same lightness."""
+    _expect_channels("gray", gray, 1)
+    return lab_to_rgb(torch.cat([100 * gray, torch.zeros_like(gray), torch.zeros_like(gray)], dim=-3))
 
 
 def colorfulness(rgb: Tensor) -> Tensor:

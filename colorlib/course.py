@@ -22,6 +22,7 @@ def run(notebook: Path, out: Path) -> str | None:
     content = nbformat.read(notebook, as_version=4)
     here = {"metadata": {"path": notebook.parent}}
     client = NotebookClient(content, timeout=None, kernel_name="python3", resources=here)
+    client.extra_arguments = ["--log-level=ERROR"]       # a kernel's remarks on its transport are not for the reader
     failure = None
     try:
         client.execute()

@@ -12,6 +12,8 @@ from tqdm.auto import tqdm
 
 from colorlib.errors import DataError, no_room
 
+PATIENCE = 20          # seconds over which a host's speed is judged
+
 
 @dataclass(frozen=True)
 class Download:
@@ -96,14 +98,14 @@ def _receive(url: str, part: Path, timeout: float, min_speed: float) -> None:
         raise requests.ConnectionError(f"the connection ended after {_size(part):,} of {total:,} bytes")
 
 
-def _fast_enough(chunks: Iterator[bytes], min_speed: float, patience: float = 20) -> Iterator[bytes]:
-    """Pass the chunks on; give up once ``patience`` seconds have brought fewer than ``min_speed`` bytes a second."""
+def _fast_enough(chunks: Iterator[bytes], min_speed: float) -> Iterator[bytes]:
+    """Pass the chunks on; give up once ``PATIENCE`` seconds have brought fewer than ``min_speed`` bytes a second."""
     start, received = time.monotonic(), 0
     for chunk in chunks:
         yield chunk
         received += len(chunk)
         elapsed = time.monotonic() - start
-        if elapsed > patience:
+        if elapsed > PATIENCE:
             if received < min_speed * elapsed:
                 raise SlowHostError(f"only {received / elapsed / 1000:.0f} kB/s")
             start, received = time.monotonic(), 0

@@ -17,7 +17,7 @@ TRIPTYCH = ("gray", "predicted", "actual")
 def show(rgb: Tensor | np.ndarray, axes: Axes | None = None, title: str = "") -> Axes:
     """One picture without ticks: rgb (3,H,W), or gray (1,H,W) in [0,1], pixels as sharp squares."""
     axes = axes or plt.subplots(figsize=(2, 2), layout="constrained")[1]
-    pixels = color.to_uint8(torch.as_tensor(np.asarray(rgb))).permute(1, 2, 0).squeeze(-1)
+    pixels = color.to_uint8(color.to_tensor(rgb)).permute(1, 2, 0).squeeze(-1)
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set(title=title, xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
@@ -49,7 +49,7 @@ def triptychs(gray: Tensor, predicted: Tensor, actual: Tensor) -> np.ndarray:
         The axes, (3, N).
     """
     _, axes = plt.subplots(3, len(gray), figsize=(1.25 * len(gray) + 0.3, 3.9), squeeze=False, layout="constrained")
-    for row, (name, pictures) in enumerate(zip(TRIPTYCH, (gray, predicted, actual), strict=True)):
+    for row, (name, pictures) in enumerate(zip(TRIPTYCH, (color.gray_to_rgb(gray), predicted, actual), strict=True)):
         for cell, picture in zip(axes[row], pictures, strict=True):
             show(picture, cell)
         axes[row, 0].set_ylabel(name)
@@ -81,7 +81,7 @@ def ab_density(rgb: Tensor | np.ndarray, axes: Axes | None = None) -> Axes:
         rgb: (N, 3, H, W), uint8 or in [0, 1].
     """
     axes = axes or plt.subplots(figsize=(4.6, 4), layout="constrained")[1]
-    _, ab = color.split_lab(torch.as_tensor(np.asarray(rgb)))
+    _, ab = color.split_lab(color.to_tensor(rgb))
     a, b = ab.transpose(0, 1).flatten(1).numpy()
     edges = np.arange(-110, 111, 2)
     counts, _, _ = np.histogram2d(b, a, bins=edges)
@@ -99,7 +99,7 @@ def channel_views(rgb: Tensor | np.ndarray) -> np.ndarray:
     Returns:
         The axes, (2, 4).
     """
-    rgb = color.to_float(torch.as_tensor(np.asarray(rgb)))
+    rgb = color.to_float(color.to_tensor(rgb))
     lab = color.rgb_to_lab(rgb)
     L, a, b = lab.split(1)
     chroma = color.join_lab(torch.full_like(L, 60), lab[1:])

@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from colorlib.color import to_tensor
+
 
 @dataclass(frozen=True, eq=False)
 class Images:
@@ -80,4 +82,4 @@ class Images:
     def in_order(self, batch_size: int) -> Iterator[Tensor]:
         """Every image once, as it is: rgb (up to batch_size, 3, H, W) uint8, to measure and to look at."""
         for start in range(0, len(self), batch_size):
-            yield torch.from_numpy(np.array(self.rgb[start:start + batch_size]))
+            yield to_tensor(self.rgb[start:start + batch_size])

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from colorlib.checkpoints import load_state, save_state, write_whole
+from colorlib.color import to_tensor
 from colorlib.errors import RunError, no_room
 from colorlib.objectives import Objective
 from colorlib.recipe import Recipe, colorize
@@ -72,7 +72,7 @@ class Run:
 
     def colorize(self, rgb: Tensor | np.ndarray) -> Tensor:
         """rgb (B,3,H,W) -> what the network makes of its lightness: rgb (B,3,H,W) in [0,1]."""
-        return colorize(self.model, self.objective, torch.as_tensor(np.asarray(rgb)))
+        return colorize(self.model, self.objective, to_tensor(rgb))
 
     @property
     def epochs(self) -> list[dict[str, float]]:

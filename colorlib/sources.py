@@ -71,7 +71,7 @@ class CifarBatches:
         if self.path.is_dir():
             yield from ((file.name, file.read_bytes()) for file in self.path.glob(f"{prefix}*"))
             return
-        with tarfile.open(self.path) as archive:
+        with tarfile.open(self.path, "r:gz") as archive:
             for member in archive:                            # to the end: gzip's checksum comes last
                 if member.isfile() and PurePosixPath(member.name).name.startswith(prefix):
                     yield PurePosixPath(member.name).name, archive.extractfile(member).read()

@@ -56,7 +56,7 @@ def _frames(gray: Tensor, predicted: Tensor, actual: Tensor, height: int) -> lis
     if len({(len(p), *p.shape[-2:]) for p in (gray, predicted, actual)}) > 1:
         shapes = ", ".join(str(tuple(p.shape)) for p in (gray, predicted, actual))
         raise ValueError(f"gray, predicted and actual must show the same images at one size, got {shapes}")
-    first, middle, last = gray.expand(-1, 3, -1, -1), color.to_float(predicted), color.to_float(actual)
+    first, middle, last = color.gray_to_rgb(gray), color.to_float(predicted), color.to_float(actual)
     weights = [i / STEPS for i in range(STEPS)]
     stages = [torch.lerp(a, b, w) for a, b in ((first, middle), (middle, last)) for w in weights] + [last]
     by_image = zip(*(color.to_uint8(stage).permute(0, 2, 3, 1).numpy() for stage in stages), strict=True)

@@ -1,0 +1,19 @@
+"""Tests, and the kernels of tested notebooks, compute little, download nothing and write in a folder of their own."""
+
+import os
+import shutil
+import tempfile
+
+import pytest
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set the environment before any test or kernel starts."""
+    config.colorlib_home = tempfile.mkdtemp(prefix="colorlib-tests-")
+    os.environ |= {"COLORLIB_HOME": config.colorlib_home, "COLORLIB_OFFLINE": "1", "COLORLIB_BUDGET": "smoke"}
+    os.environ.pop("COLORLIB_DATA", None)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind."""
+    shutil.rmtree(config.colorlib_home, ignore_errors=True)

@@ -1,0 +1,97 @@
+"""Files that survive a kill, and weights that rebuild their network."""
+
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from colorlib.checkpoints import load_state, load_weights, save_state, save_weights, write_whole
+from colorlib.errors import ColorlibError, RunError
+from colorlib.recipe import Recipe
+
+RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8, "width": 4})
+
+
+def test_weights_rebuild_the_network_from_the_file_alone(tmp_path):
+    model = RECIPE.build_model(seed=5).eval()
+    save_weights(tmp_path / "w.safetensors", model, RECIPE)
+    rebuilt, recipe = load_weights(tmp_path / "w.safetensors")
+    gray = torch.rand(2, 1, 16, 16)
+    assert recipe == RECIPE
+    assert torch.equal(rebuilt(gray), model(gray))
+
+
+def test_state_comes_back_and_is_equal_to_the_byte_when_saved_again(tmp_path):
+    state = {"weights": {"a": torch.rand(3)}, "step": 7, "history": [{"loss": 0.25}]}
+    save_state(tmp_path / "a", state)
+    save_state(tmp_path / "b", state)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert torch.equal(load_state(tmp_path / "a")["weights"]["a"], state["weights"]["a"])
+
+
+def test_killed_while_writing_a_file_is_the_old_or_the_new_one(tmp_path):
+    path = tmp_path / "file"
+    script = (f"import itertools, pathlib\nfrom colorlib.checkpoints import write_whole\n"
+              f"for i in itertools.cycle(range(256)):\n"
+              f"    write_whole(pathlib.Path({str(path)!r}), bytes([i]) * 3_000_000)\n")
+    for _ in range(5):
+        writer = subprocess.Popen([sys.executable, "-c", script])
+        deadline = time.monotonic() + 60
+        while not path.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.05)
+        writer.kill()
+        writer.wait()
+        content = path.read_bytes()
+        assert len(content) == 3_000_000
+        assert len(set(content)) == 1
+        path.unlink()
+
+
+def test_a_failed_write_keeps_the_old_content_and_leaves_no_part(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"old")
+    (tmp_path / "file.tmp").mkdir()                        # so that the temporary file cannot be made
+    with pytest.raises((ColorlibError, OSError)):
+        write_whole(path, b"new")
+    assert path.read_bytes() == b"old"
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    (lambda whole: whole[:100], "damaged"),
+    (lambda whole: whole[:-10], "damaged"),
+    (lambda whole: b"", "damaged"),
+    (lambda whole: b"PK\x03\x04 something else entirely", "damaged"),
+    (lambda whole: whole.replace(b'recipe', b'resipe'), "no recipe"),
+    (lambda whole: whole.replace(b'course', b'curses'), "'curses'"),
+], ids=["cut early", "cut late", "empty", "foreign", "no recipe", "unknown model"])
+def test_a_weights_file_that_cannot_be_used_is_explained(change, message, tmp_path):
+    path = tmp_path / "w.safetensors"
+    save_weights(path, RECIPE.build_model(), RECIPE)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(RunError, match=f"(?s)w.safetensors.*{message}"):
+        load_weights(path)
+
+
+def test_a_missing_weights_file_is_named(tmp_path):
+    with pytest.raises(RunError, match="there is no weights file .*nothing.safetensors"):
+        load_weights(tmp_path / "nothing.safetensors")
+
+
+def test_a_damaged_state_says_what_to_delete(tmp_path):
+    save_state(tmp_path / "last.ckpt", {"step": 1})
+    (tmp_path / "last.ckpt").write_bytes((tmp_path / "last.ckpt").read_bytes()[:50])
+    with pytest.raises(RunError, match=r"last.ckpt is damaged: delete .* and train again"):
+        load_state(tmp_path / "last.ckpt")
+
+
+def test_a_state_that_would_run_code_is_refused(tmp_path):
+    class Evil:
+        def __reduce__(self):
+            return print, ("it ran",)
+
+    torch.save({"step": Evil()}, tmp_path / "last.ckpt")
+    with pytest.raises(RunError):
+        load_state(tmp_path / "last.ckpt")

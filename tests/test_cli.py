@@ -1,0 +1,60 @@
+"""The command line: exit status and one-line messages."""
+
+import subprocess
+import sys
+
+import pytest
+
+from colorlib.cli import main
+
+TINY = ["train", "--data", "samples", "--size", "8", "--epochs", "1", "--batch-size", "128", "--threads", "1"]
+
+
+def test_train_leaves_a_run_and_repeats_it_at_once(tmp_path, capsys):
+    for _ in range(2):
+        assert main([*TINY, "--run-dir", str(tmp_path / "run")]) == 0
+        out = capsys.readouterr().out
+        assert "epoch 1: validation loss" in out
+        assert out.endswith(f"done: {tmp_path / 'run'}\n")
+    assert {file.name for file in (tmp_path / "run").iterdir()} == {
+        "config.json", "history.csv", "last.ckpt", "best.safetensors"}
+
+
+@pytest.mark.parametrize(("arguments", "status", "message"), [
+    ([], 2, "required"),
+    (["train"], 2, "--data"),
+    (["train", "--data", "cifar11"], 2, "no data set is called 'cifar11'"),
+    ([*TINY, "--model", "unett"], 2, "no model is called 'unett'"),
+    ([*TINY, "--objective", "l2"], 2, "no objective is called 'l2'"),
+    ([*TINY, "--lr", "-1"], 2, "lr must be above 0"),
+    ([*TINY, "--lr", "fast"], 2, "invalid float value"),
+    (["train", "--data", "cifar10", "--root", "/nowhere"], 1, "no cifar10 in /nowhere"),
+    (["data", "get", "cifar10"], 1, "COLORLIB_OFFLINE=1"),
+])
+def test_what_cannot_be_done_is_said_without_a_traceback(arguments, status, message, home):
+    command = [sys.executable, "-m", "colorlib", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stderr
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_another_run_in_the_directory_fails_with_the_difference(tmp_path, capsys):
+    assert main([*TINY, "--run-dir", str(tmp_path)]) == 0
+    assert main([*TINY, "--run-dir", str(tmp_path), "--seed", "1"]) == 1
+    assert "config.seed was 0, is now 1" in capsys.readouterr().err
+
+
+def test_help_shows_an_example_and_version_a_number(capsys):
+    for arguments, expected in [(["train", "--help"], "example:"), (["--version"], "colorlib 0.")]:
+        with pytest.raises(SystemExit) as ended:
+            main(arguments)
+        assert ended.value.code == 0
+        assert expected in capsys.readouterr().out
+
+
+def test_data_info_says_where_things_are(capsys, home):
+    assert main(["data", "info"]) == 0
+    out = capsys.readouterr().out
+    assert "cifar10: not here; get it with: colorlib data get cifar10" in out
+    assert "samples: " in out

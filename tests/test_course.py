@@ -1,0 +1,35 @@
+"""`make course`, on notebooks of one cell."""
+
+import nbformat
+import pytest
+
+from colorlib import course
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    """Source -> a notebook with that one cell."""
+    def make(source):
+        content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+        nbformat.write(content, tmp_path / "01_test.ipynb")
+        return tmp_path / "01_test.ipynb"
+    return make
+
+
+def test_a_notebook_is_run_in_its_folder_and_kept_as_notebook_and_page(notebook, tmp_path):
+    path = notebook("import os; print(os.getcwd(), 6 * 7)")
+    before = path.read_bytes()
+    assert course.run(path, tmp_path / "out") is None
+    assert path.read_bytes() == before, "the course must not change the reader's notebooks"
+    (cell,) = nbformat.read(tmp_path / "out" / path.name, as_version=4).cells
+    assert cell.outputs[0].text == f"{tmp_path} 42\n"
+    assert f"{tmp_path} 42" in (tmp_path / "out" / "01_test.html").read_text()
+
+
+def test_a_cell_that_fails_is_told_in_a_line_and_kept(notebook, tmp_path):
+    assert course.run(notebook("1 / 0"), tmp_path) == "ZeroDivisionError: division by zero"
+    assert "ZeroDivisionError" in (tmp_path / "01_test.html").read_text()
+
+
+def test_a_kernel_that_is_killed_is_told(notebook, tmp_path):
+    assert "memory" in course.run(notebook("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), tmp_path)

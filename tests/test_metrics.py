@@ -1,0 +1,64 @@
+"""Numbers against scikit-image, and against predictions whose error is known."""
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.metrics
+import torch
+from torch import nn
+
+from colorlib import metrics
+from colorlib.objectives import ABRegression, RGBRegression
+
+
+def two_batches():
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randint(0, 256, (3, 3, 16, 16), dtype=torch.uint8, generator=generator) for _ in range(2)]
+
+
+def test_psnr_agrees_with_scikit_image():
+    a, b = two_batches()
+    expected = [skimage.metrics.peak_signal_noise_ratio(y.numpy(), x.numpy()) for x, y in zip(a, b, strict=True)]
+    assert metrics.psnr(a, b).tolist() == pytest.approx(expected, rel=1e-5)
+
+
+def test_psnr_of_equal_images_is_finite():
+    assert metrics.psnr(*[two_batches()[0]] * 2).tolist() == pytest.approx([100] * 3)
+
+
+def test_ab_mae_agrees_with_scikit_image():
+    a, b = two_batches()
+    lab = [skimage.color.rgb2lab(x.numpy(), channel_axis=1)[:, 1:] for x in (a, b)]
+    expected = np.abs(lab[0] - lab[1]).mean(axis=(1, 2, 3))
+    assert metrics.ab_mae(a, b).tolist() == pytest.approx(expected.tolist(), rel=1e-4)
+
+
+class Constant(nn.Module):
+    """A network that answers every image with the same number; it counts no batch."""
+
+    def __init__(self, channels, value):
+        super().__init__()
+        self.answer = nn.Parameter(torch.full((1, channels, 1, 1), float(value)))
+
+    def forward(self, gray):
+        return self.answer.expand(len(gray), -1, *gray.shape[-2:])
+
+
+def test_validation_of_a_network_that_leaves_everything_gray(samples):
+    """ab = 0 everywhere: the error is the mean of |ab| of the photos, as scikit-image has it, whatever the batches."""
+    measured = metrics.validate(Constant(2, 0), ABRegression("l1"), samples, batch_size=100)
+    lab = skimage.color.rgb2lab(samples.rgb / 255, channel_axis=1)
+    gray = skimage.color.lab2rgb(lab * np.array([1, 0, 0]).reshape(1, 3, 1, 1), channel_axis=1)
+    psnr = -10 * np.log10(np.square(gray - samples.rgb / 255).mean(axis=(1, 2, 3)))
+    assert measured["ab_mae"] == pytest.approx(np.abs(lab[:, 1:]).mean(), rel=1e-3)
+    assert measured["loss"] == pytest.approx(np.abs(lab[:, 1:]).mean() / 100, rel=1e-3)
+    assert measured["psnr"] == pytest.approx(psnr.mean(), rel=1e-3)
+    assert measured["colorfulness"] == pytest.approx(0, abs=1e-3)
+
+
+def test_validation_leaves_the_network_in_the_mode_it_was_in(samples):
+    model = nn.Sequential(nn.BatchNorm2d(1), Constant(3, 0.5)).train()
+    before = model.state_dict()["0.running_mean"].clone()
+    metrics.validate(model, RGBRegression(), samples[:10])
+    assert model.training
+    assert torch.equal(model.state_dict()["0.running_mean"], before)

@@ -1,0 +1,75 @@
+"""The compare slider, without a browser: what its picture shows for every position."""
+
+import io
+
+import numpy as np
+import pytest
+import skimage.color
+import torch
+from PIL import Image
+
+from colorlib import color
+from colorlib.widgets import compare_slider
+
+ACTUAL = torch.randint(0, 256, (3, 3, 16, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+GRAY, PREDICTED = color.to_gray(ACTUAL), ACTUAL.flip(1)
+# The gray photo as scikit-image makes it: the same L, no a and b.
+LAB = skimage.color.rgb2lab(ACTUAL.numpy(), channel_axis=1) * np.array([1, 0, 0]).reshape(1, 3, 1, 1)
+NEUTRAL = torch.tensor(skimage.color.lab2rgb(LAB, channel_axis=1)).float()
+
+
+def parts(slider):
+    picture, position, number = slider.children
+    return picture, position, number
+
+
+def shown(picture):
+    return np.asarray(Image.open(io.BytesIO(picture.value)))
+
+
+def pixels(rgb, scale):
+    return color.to_uint8(rgb).permute(1, 2, 0).numpy().repeat(scale, 0).repeat(scale, 1)
+
+
+def test_it_goes_from_gray_over_predicted_to_actual_for_each_image():
+    picture, position, number = parts(compare_slider(GRAY, PREDICTED, ACTUAL, height=64))
+    for i in range(3):
+        number.value = i + 1
+        for name, expected in [("gray", NEUTRAL), ("predicted", PREDICTED), ("actual", ACTUAL)]:
+            position.label = name
+            difference = shown(picture).astype(int) - pixels(expected[i], 4)
+            assert np.abs(difference).max() <= (name == "gray"), (i, name)         # a rounding, where Lab is between
+
+
+def test_between_two_pictures_it_shows_their_blend_and_says_how_much():
+    picture, position, _ = parts(compare_slider(GRAY, PREDICTED, ACTUAL, height=16))
+    position.label = "50% actual"
+    blend = (PREDICTED[0].float() + ACTUAL[0].float()) / 2
+    assert np.abs(shown(picture) - blend.permute(1, 2, 0).numpy()).max() <= 1
+
+
+def test_every_position_is_labeled_once_in_order():
+    labels = [label for label, _ in parts(compare_slider(GRAY, PREDICTED, ACTUAL))[1].options]
+    assert len(labels) == len(set(labels)) == 21
+    assert [labels.index(name) for name in ("gray", "predicted", "actual")] == [0, 10, 20]
+
+
+def test_pictures_are_made_once(monkeypatch):
+    slider = compare_slider(GRAY, PREDICTED, ACTUAL)
+    monkeypatch.setattr(Image.Image, "save", lambda *a, **k: pytest.fail("a picture was made while sliding"))
+    picture, position, number = parts(slider)
+    seen = set()
+    for number.value in (1, 2, 3):
+        for position.index in range(21):
+            seen.add(picture.value)
+    assert len(seen) == 63
+
+
+@pytest.mark.parametrize(("pictures", "message"), [
+    ((GRAY, PREDICTED[:2], ACTUAL), "the same images at one size"),
+    ((GRAY, PREDICTED[..., :8], ACTUAL), "the same images at one size"),
+    ((ACTUAL, PREDICTED, ACTUAL), "color.to_gray"),
+])
+def test_pictures_that_do_not_belong_together_are_refused(pictures, message):
+    with pytest.raises(ValueError, match=message):
+        compare_slider(*pictures)
