@@ -81,10 +81,12 @@ def ab_density(rgb: Tensor | np.ndarray, axes: Axes | None = None) -> Axes:
         rgb: (N, 3, H, W), uint8 or in [0, 1].
     """
     axes = axes or plt.subplots(figsize=(4.6, 4), layout="constrained")[1]
-    _, ab = color.split_lab(color.to_tensor(rgb))
-    a, b = ab.transpose(0, 1).flatten(1).numpy()
     edges = np.arange(-110, 111, 2)
-    counts, _, _ = np.histogram2d(b, a, bins=edges)
+    counts = 0
+    for part in color.to_tensor(rgb).split(500):              # Lab takes twelve times the memory of uint8
+        _, ab = color.split_lab(part)
+        a, b = ab.transpose(0, 1).flatten(1).numpy()
+        counts = counts + np.histogram2d(b, a, bins=edges)[0]
     mesh = axes.pcolormesh(edges, edges, np.ma.masked_equal(counts, 0), norm="log", cmap="viridis")
     axes.axhline(0, color="gray", linewidth=0.5)
     axes.axvline(0, color="gray", linewidth=0.5)
