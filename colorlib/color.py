@@ -124,18 +124,16 @@ def clip_to_gamut(lab: Tensor, steps: int = 12) -> Tensor:
     Returns:
         (..., 3, H, W) float; gradients flow as if the factors were constant.
     """
-    L, ab = lab[..., :1, :, :], lab[..., 1:, :, :]
-    low = torch.zeros_like(L)                     # a factor known to be inside: gray always is
-    high = torch.ones_like(L)
     with torch.no_grad():
-        inside = in_gamut(lab)
-        if inside.all():
-            return lab
+        outside = ~in_gamut(lab)                                            # (...,1,H,W)
+        few = lab.movedim(-3, 0)[:, outside.squeeze(-3)][:, None]           # (3,1,P): only these need work
+        low, high = torch.zeros_like(few[:1]), torch.ones_like(few[:1])     # low is always inside: gray is
         for _ in range(steps):
             middle = (low + high) / 2
-            fits = in_gamut(torch.cat([L, ab * middle], dim=-3))
+            fits = in_gamut(torch.cat([few[:1], few[1:] * middle]))
             low, high = torch.where(fits, middle, low), torch.where(fits, high, middle)
-    return torch.cat([L, torch.where(inside, ab, ab * low)], dim=-3)
+        factor = torch.ones_like(lab[..., :1, :, :]).masked_scatter(outside, low)
+    return torch.cat([lab[..., :1, :, :], lab[..., 1:, :, :] * factor], dim=-3)
 
 
 def to_gray(rgb: Tensor) -> Tensor:

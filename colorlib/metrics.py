@@ -37,7 +37,7 @@ def ab_mae(predicted: Tensor, actual: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def validate(model: nn.Module, objective: Objective, images: Images, batch_size: int = 256) -> Mapping[str, float]:
+def validate(model: nn.Module, objective: Objective, images: Images, batch_size: int = 64) -> Mapping[str, float]:
     """Loss, PSNR (dB), ab MAE (Lab units) and colorfulness as a fraction of the truth's, each a mean over images."""
     device = next(model.parameters()).device
     was_training = model.training

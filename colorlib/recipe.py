@@ -55,7 +55,7 @@ class Recipe:
 
 
 @torch.no_grad()
-def colorize(model: nn.Module, objective: Objective, rgb: Tensor, batch_size: int = 256) -> Tensor:
+def colorize(model: nn.Module, objective: Objective, rgb: Tensor, batch_size: int = 64) -> Tensor:
     """What the network makes of the lightness of some pictures.
 
     Args:

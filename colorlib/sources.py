@@ -47,7 +47,7 @@ class CifarBatches:
 
     def __init__(self, path: Path):
         self.path = path
-        self.classes = tuple(self._read("batches.meta")[0]["label_names"])
+        self.classes = tuple(next(self._read("batches.meta"))["label_names"])
 
     def pictures(self, split: str, size: int) -> Iterator[Picture]:
         group = 0
@@ -56,16 +56,17 @@ class CifarBatches:
                 yield Picture(Image.fromarray(row.transpose(1, 2, 0)), label, group)
                 group += 1
 
-    def _read(self, prefix: str) -> list[dict]:
+    def _read(self, prefix: str) -> Iterator[dict]:
+        """The contents of the files whose names begin so, by name."""
         try:
             found = dict(self._members(prefix))
-            batches = [_DataUnpickler(io.BytesIO(found[name])).load() for name in sorted(found)]
+            if not found:
+                raise DataError(f"{self.path} holds no {prefix}*: this is not CIFAR-10 as its authors pack it")
+            for name in sorted(found):
+                yield _DataUnpickler(io.BytesIO(found.pop(name))).load()
         except (OSError, EOFError, KeyError, ValueError, zlib.error, tarfile.TarError, pickle.UnpicklingError) as error:
             raise DataError(f"{self.path} is damaged ({error or type(error).__name__}): it may have been cut while it "
                             "was copied or downloaded. Delete it and get it again") from error
-        if not batches:
-            raise DataError(f"{self.path} holds no {prefix}*: this is not CIFAR-10 as its authors pack it for Python")
-        return batches
 
     def _members(self, prefix: str) -> Iterator[tuple[str, bytes]]:
         if self.path.is_dir():
@@ -84,7 +85,8 @@ class _DataUnpickler(pickle.Unpickler):
         super().__init__(file, encoding="latin1")
 
     def find_class(self, module: str, name: str) -> Any:
-        if module.split(".")[0] == "numpy" and name in ("_reconstruct", "ndarray", "dtype", "_frombuffer", "scalar"):
+        numpy_array = module.split(".")[0] == "numpy" and name in ("_reconstruct", "ndarray", "dtype", "_frombuffer")
+        if numpy_array or (module, name) == ("_codecs", "encode"):           # the latter: bytes, in old pickles
             return super().find_class(module, name)
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which no picture needs")
 

@@ -39,7 +39,8 @@ def compare_slider(gray: Tensor, predicted: Tensor, actual: Tensor, height: int 
 
     position.observe(update, "value")
     number.observe(update, "value")
-    return ipywidgets.VBox([picture, position, number])
+    # Without flex-start a box stretches its picture to the width of the page.
+    return ipywidgets.VBox([picture, position, number], layout=ipywidgets.Layout(align_items="flex-start"))
 
 
 def _names() -> list[str]:

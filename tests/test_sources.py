@@ -1,7 +1,9 @@
 """Every form in which a reader may hold CIFAR-10, whole and damaged."""
 
+import io
 import pickle
 import shutil
+import struct
 import tarfile
 import zipfile
 from pathlib import Path
@@ -17,16 +19,42 @@ from colorlib.sources import CifarBatches, ImageTree, Samples
 CLASSES = ("bird", "cat")
 
 
-@pytest.fixture
-def batches(tmp_path):
+class Python2Pickler(pickle._Pickler):
+    """Writes as Python 2 did, which packed the official files: strings are 8-bit, numpy has its old module names."""
+
+    dispatch = pickle._Pickler.dispatch | {}
+
+    def save_string(self, value):
+        content = value.encode("latin1") if isinstance(value, str) else value
+        self.write(pickle.BINSTRING + struct.pack("<i", len(content)) + content)
+        self.memoize(value)
+
+    def save_global(self, value, name=None):
+        module = value.__module__.replace("numpy._core", "numpy.core")
+        self.write(pickle.GLOBAL + f"{module}\n{value.__name__}\n".encode())
+        self.memoize(value)
+
+    dispatch[str] = dispatch[bytes] = save_string
+    dispatch[type] = dispatch[type(len)] = dispatch[type(lambda: 0)] = save_global
+
+
+def python2_pickle(value):
+    buffer = io.BytesIO()
+    Python2Pickler(buffer, protocol=2).dump(value)
+    return buffer.getvalue()
+
+
+@pytest.fixture(params=[pickle.dumps, lambda value: pickle.dumps(value, protocol=2), python2_pickle],
+                ids=["today's pickle", "Python 3, protocol 2", "Python 2"])
+def batches(tmp_path, request):
     """The official folder, with 4 pictures in each batch and two classes."""
     folder = tmp_path / "cifar-10-batches-py"
     folder.mkdir()
     random = np.random.default_rng(0)
     for name in [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]:
         pixels = random.integers(0, 256, (4, 3072), dtype=np.uint8)
-        (folder / name).write_bytes(pickle.dumps({"data": pixels, "labels": [0, 1, 0, 1]}))
-    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": list(CLASSES)}))
+        (folder / name).write_bytes(request.param({"data": pixels, "labels": [0, 1, 0, 1]}))
+    (folder / "batches.meta").write_bytes(request.param({"label_names": list(CLASSES)}))
     return folder
 
 
@@ -60,7 +88,7 @@ def zipped(tree):
 
 def test_the_official_forms_hold_the_pixels_in_the_published_layout(batches, archive, home):
     """Each row of "data" is 1024 reds, 1024 greens, 1024 blues, row by row (the data set's own description)."""
-    first = pickle.loads((batches / "data_batch_1").read_bytes())["data"][0]
+    first = pickle.loads((batches / "data_batch_1").read_bytes(), encoding="latin1")["data"][0]
     for copy in (batches, archive):
         images = data.load("cifar10", "train", 32, root=copy)
         assert np.array_equal(images.rgb[0], first.reshape(3, 32, 32))
