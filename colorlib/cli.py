@@ -19,6 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ColorlibError as error:
         print(f"colorlib: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("colorlib: interrupted", file=sys.stderr)
+        return 1
     except ValueError as error:                  # a name or a number that does not exist
         print(f"colorlib: {error}; see {parser.prog} --help", file=sys.stderr)
         return 2

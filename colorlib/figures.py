@@ -124,6 +124,6 @@ def bars(values: Mapping[str, float], label: str, axes: Axes | None = None) -> A
 
 
 def _styles() -> list[dict[str, str]]:
-    """Line styles that differ in color (Okabe and Ito's, safe for the color-blind) and in dashes (for grey print)."""
+    """Line styles that differ in color (Okabe and Ito's, safe for the color-blind) and in dashes (for gray print)."""
     colors = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
     return [{"color": c, "linestyle": s} for c, s in zip(colors, ("-", "--", "-.", ":", "-", "--"), strict=True)]

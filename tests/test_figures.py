@@ -46,7 +46,7 @@ def test_loss_curves_draw_each_run_and_its_validation():
     assert [text.get_text() for text in axes.get_legend().get_texts()] == [
         "one, training", "one, validation", "two, training", "two, validation"]
     assert axes.lines[1].get_xydata().tolist() == [[2, 2.5]]
-    assert axes.lines[0].get_linestyle() != axes.lines[2].get_linestyle()          # told apart in grey print, too
+    assert axes.lines[0].get_linestyle() != axes.lines[2].get_linestyle()          # told apart in gray print, too
     assert axes.get_xlabel()
     assert axes.get_ylabel()
 
