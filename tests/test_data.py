@@ -74,6 +74,13 @@ def test_an_epoch_holds_images_once_each_half_of_them_mirrored(samples):
     assert abs(sum(mirrored) / len(seen) - 0.5) < 4 * 0.5 / len(seen) ** 0.5
 
 
+def test_flips_differ_from_step_to_step(samples):
+    one = samples[:1]
+    same = type(one)(one.name, np.repeat(one.rgb, 128, 0), one.labels, one.groups, one.classes, one.source)
+    first, second = ([torch.equal(rgb, batch[0]) for rgb in batch] for batch in same.batches(64))
+    assert first != second
+
+
 def test_in_order_yields_everything_unchanged(samples):
     assert np.array_equal(torch.cat(list(samples.in_order(100))).numpy(), samples.rgb)
 
@@ -84,10 +91,12 @@ def test_a_batch_larger_than_the_data_set_is_the_data_set(samples):
 
 
 def test_held_out_photos_are_not_trained_on(samples):
-    train, valid = samples.hold_out(60)
-    assert set(train.labels).isdisjoint(valid.labels)
-    assert len(train) + len(valid) == len(samples)
-    assert abs(len(valid) - 60) < 40
+    sizes = np.cumsum(np.unique(samples.labels, return_counts=True)[1])          # of one photo, of two, ...
+    for num_images in (1, 60, 200, 400):
+        train, valid = samples.hold_out(num_images)
+        assert set(train.labels).isdisjoint(valid.labels)
+        assert len(train) + len(valid) == len(samples)
+        assert len(valid) == min(sizes[:-1], key=lambda size: abs(size - num_images))
 
 
 @pytest.mark.parametrize("num_images", [0, -1, 10**6])

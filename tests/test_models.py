@@ -38,6 +38,21 @@ def test_the_weights_are_as_many_as_counted_by_hand():
     assert sum(p.numel() for p in CourseNet(3, width=4).parameters()) == expected
 
 
+@pytest.mark.parametrize(("depth", "expected"), [
+    # 3 x 3 windows add 2 pixels, times the strides before them, times their dilation; the sum, plus 1.
+    (11, 1 + 2 + 2 + 4 + 4 + 8 + 16 + 16 + 8 + 4 + 2 + 2),
+    (8, 1 + 2 + 4 + 8 + 16 + 8 + 4 + 2 + 2),
+])
+def test_an_output_pixel_sees_as_far_as_strides_and_dilation_say(depth, expected):
+    model = CourseNet(1, depth, batch_norm=False, width=4)
+    for parameter in model.parameters():
+        torch.nn.init.constant_(parameter, 0.1)                # positive, so that nothing cancels
+    gray = torch.ones(1, 1, 128, 128, requires_grad=True)
+    model(gray)[0, 0, 64, 64].backward()
+    seen = gray.grad[0, 0].amax(1).nonzero()
+    assert (seen.max() - seen.min() + 1).item() == expected
+
+
 def test_an_odd_size_is_the_top_left_of_the_next_multiple_of_four():
     torch.manual_seed(0)
     model = CourseNet(3, width=4).eval()

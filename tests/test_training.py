@@ -15,7 +15,7 @@ from colorlib import color, training
 from colorlib.checkpoints import load_weights
 from colorlib.errors import RunError
 from colorlib.recipe import Recipe, colorize
-from colorlib.runs import read_history
+from colorlib.runs import RunDir, read_history
 from colorlib.training import TrainConfig, fit
 
 RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8, "width": 8})
@@ -166,6 +166,24 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(split, tmp_pat
     assert measured["loss"] == pytest.approx(np.nanmin(run.history["valid_loss"]), rel=0.02)   # bfloat16 there
 
 
+def test_weights_worse_than_the_best_are_not_kept(split, tmp_path):
+    trainer = training.Trainer(RECIPE, CONFIG, RunDir(tmp_path, {}))
+    trainer.learn(next(split[0].batches(32)))
+    for best_loss, kept in [(0.0, False), (float("inf"), True)]:
+        trainer.best_loss = best_loss
+        trainer.log(epoch=0)
+        trainer.end_epoch(split[1])
+        assert (tmp_path / "best.safetensors").exists() == kept
+        trainer.learn(next(split[0].batches(32)))
+
+
+def test_coloring_one_image_does_not_depend_on_its_neighbors(split):
+    """Batch norm must use what it learned, also for a network that is still in training mode."""
+    model, objective, rgb = RECIPE.build_model().train(), RECIPE.build_objective(), color.to_tensor(split[1].rgb[:8])
+    torch.testing.assert_close(colorize(model, objective, rgb)[:2], colorize(model, objective, rgb[:2]))
+    assert model.training
+
+
 def test_what_fit_returns_colors_like_its_own_files(split, tmp_path):
     run = fit(RECIPE, *split, replace(CONFIG, num_epochs=1, precision="float32"), tmp_path)
     model, recipe = load_weights(tmp_path / "best.safetensors")
@@ -177,8 +195,12 @@ def test_what_fit_returns_colors_like_its_own_files(split, tmp_path):
 
 def test_threads_are_set_for_the_run_only(split, tmp_path):
     before = torch.get_num_threads()
-    fit(RECIPE, *split, replace(CONFIG, num_epochs=1, threads=1), tmp_path)
-    assert torch.get_num_threads() == before
+    try:
+        torch.set_num_threads(2)
+        fit(RECIPE, *split, replace(CONFIG, num_epochs=1, threads=1), tmp_path)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
 
 
 def test_sgd_takes_the_step_of_its_definition(samples, tmp_path):

@@ -41,6 +41,13 @@ def test_it_goes_from_gray_over_predicted_to_actual_for_each_image():
             assert np.abs(difference).max() <= (name == "gray"), (i, name)         # a rounding, where Lab is between
 
 
+def test_another_image_is_shown_at_the_same_position():
+    picture, position, number = parts(compare_slider(GRAY, PREDICTED, ACTUAL, height=16))
+    position.label = "actual"
+    number.value = 3
+    assert np.array_equal(shown(picture), pixels(ACTUAL[2], 1))
+
+
 def test_between_two_pictures_it_shows_their_blend_and_says_how_much():
     picture, position, _ = parts(compare_slider(GRAY, PREDICTED, ACTUAL, height=16))
     position.label = "50% actual"
