@@ -66,7 +66,7 @@ def _train(options: argparse.Namespace) -> int:
     config = TrainConfig(num_epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
                          precision=options.precision, threads=options.threads)
     images = data.load(options.data, "train", options.size, options.root)
-    train, valid = images.hold_out(min(2000, len(images) // 10))
+    train, valid = images.hold_out(max(1, min(2000, len(images) // 10)))
     print(images.source)
     run = fit(recipe, train, valid, config, options.run_dir)
     for row in run.epochs:

@@ -22,7 +22,13 @@ def to_tensor(rgb: Tensor | np.ndarray) -> Tensor:
 
 
 def to_float(rgb: Tensor) -> Tensor:
-    """uint8 rgb in [0, 255] -> float32 in [0, 1]; a float tensor comes back as it is."""
+    """uint8 rgb in [0, 255] -> float32 in [0, 1]; a float tensor comes back as it is.
+
+    Raises:
+        ValueError: for any other type, of which nobody could say what its white is.
+    """
+    if rgb.dtype != torch.uint8 and not rgb.is_floating_point():
+        raise ValueError(f"rgb must be uint8 in [0, 255] or float in [0, 1], got {rgb.dtype}")
     return rgb.float() / 255 if rgb.dtype == torch.uint8 else rgb
 
 
@@ -32,13 +38,14 @@ def to_uint8(rgb: Tensor) -> Tensor:
 
 
 def _mix(image: Tensor, matrix: Tensor) -> Tensor:
-    """Apply a 3 x 3 matrix to the channels of (..., 3, H, W)."""
-    return torch.einsum("ij,...jhw->...ihw", matrix, image)
+    """Apply a 3 x 3 (or 1 x 3) matrix to the channels of (..., 3, H, W)."""
+    with torch.autocast(image.device.type, enabled=False):      # colors need more than bfloat16's three digits
+        return torch.einsum("ij,...jhw->...ihw", matrix.to(image), image)
 
 
-def _xyz_from_rgb(like: Tensor) -> Tensor:
-    """The matrix linear rgb -> XYZ / white (so that white is 1, 1, 1), on the device and in the dtype of ``like``."""
-    return like.new_tensor(XYZ_FROM_RGB) / like.new_tensor(WHITE)[:, None]
+def _xyz_from_rgb() -> Tensor:
+    """The matrix linear rgb -> XYZ / white, so that white is 1, 1, 1."""
+    return torch.tensor(XYZ_FROM_RGB, dtype=torch.float64) / torch.tensor(WHITE, dtype=torch.float64)[:, None]
 
 
 def _linear(rgb: Tensor) -> Tensor:
@@ -74,7 +81,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     """
     _expect_channels("rgb", rgb, 3)
     rgb = to_float(rgb)
-    fx, fy, fz = _f(_mix(_linear(rgb), _xyz_from_rgb(rgb))).unbind(-3)
+    fx, fy, fz = _f(_mix(_linear(rgb), _xyz_from_rgb())).unbind(-3)
     return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=-3)
 
 
@@ -83,7 +90,7 @@ def _lab_to_linear(lab: Tensor) -> Tensor:
     L, a, b = lab.unbind(-3)
     fy = (L + 16) / 116
     f = torch.stack([fy + a / 500, fy, fy - b / 200], dim=-3)
-    return _mix(_f_inverse(f), torch.linalg.inv(_xyz_from_rgb(lab)))
+    return _mix(_f_inverse(f), torch.linalg.inv(_xyz_from_rgb()))
 
 
 def lab_to_rgb(lab: Tensor) -> Tensor:
@@ -143,8 +150,8 @@ def to_gray(rgb: Tensor) -> Tensor:
     """
     _expect_channels("rgb", rgb, 3)
     rgb = to_float(rgb)
-    y = torch.einsum("j,...jhw->...hw", rgb.new_tensor(XYZ_FROM_RGB[1]), _linear(rgb))
-    return ((116 * _f(y) - 16) / 100).unsqueeze(-3)
+    y = _mix(_linear(rgb), _xyz_from_rgb()[1:2])                  # (...,1,H,W): the luminance
+    return (116 * _f(y) - 16) / 100
 
 
 def split_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:

@@ -40,9 +40,12 @@ def run(notebook: Path, out: Path) -> str | None:
 def main() -> int:
     """Run the course with the data at hand: no downloads, the "course" budget unless another is set."""
     os.environ.setdefault("COLORLIB_BUDGET", "course")
-    os.environ.setdefault("COLORLIB_OFFLINE", "1")
+    os.environ["COLORLIB_OFFLINE"] = "1"
     out = paths.runs_dir() / "course"
     notebooks = sorted((paths.PACKAGE.parent / "notebooks").glob("[0-9]*.ipynb"))
+    if not notebooks:
+        print("there are no notebooks here: run this in a checkout of the project", file=sys.stderr)
+        return 1
     failed = 0
     for i, notebook in enumerate(notebooks, 1):
         start = time.monotonic()

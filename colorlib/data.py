@@ -31,6 +31,7 @@ class Dataset:
 
     forms: dict[str, Callable[[Path], Source]]
     download: Download | None = None                # its filename is one of the forms
+    embedded: Callable[[], Path] | None = None      # where it lies, if it is a part of colorlib
 
 
 DATASETS = {
@@ -52,7 +53,7 @@ DATASETS = {
             ),
         ),
     ),
-    "samples": Dataset(forms={"samples": Samples}),
+    "samples": Dataset(forms={"samples": Samples}, embedded=paths.samples_dir),
 }
 
 
@@ -110,9 +111,9 @@ def get(name: str) -> tuple[Path, Callable[[Path], Source]]:
 
 def find(name: str, root: str | os.PathLike | None = None) -> tuple[Path, Callable[[Path], Source]] | None:
     """The copy of a data set in ``root`` (else ``data/``, ``COLORLIB_DATA``): its path, and what reads it, or None."""
-    forms = DATASETS[name].forms
-    if name == "samples":
-        return paths.samples_dir(), Samples
+    forms, embedded = DATASETS[name].forms, DATASETS[name].embedded
+    if embedded and root is None:
+        return embedded(), forms[embedded().name]
     for folder in paths.search_dirs(root):
         for place in (folder, folder / name):
             if place.name in forms and place.exists():
@@ -130,10 +131,13 @@ def find(name: str, root: str | os.PathLike | None = None) -> tuple[Path, Callab
 def _prepared(name: str, path: Path, reader: Callable[[Path], Source], split: str, size: int) -> Images:
     """The images of one copy, from the cache if they were prepared from it before."""
     folder = paths.cache_dir() / f"{name}-{split}-{size}-{_fingerprint(path)}"
-    if not folder.exists():
-        with _whole_or_not_at_all(folder) as partial:
-            if partial:
-                _prepare(reader(path), name, split, size, partial)
+    try:
+        return _open(folder)
+    except (OSError, ValueError, KeyError):                     # not there, or damaged
+        shutil.rmtree(folder, ignore_errors=True)
+    with _whole_or_not_at_all(folder) as partial:
+        if partial:
+            _prepare(reader(path), name, split, size, partial)
     return _open(folder)
 
 
@@ -207,8 +211,8 @@ def _writing(folder: Path) -> Iterator[None]:
 
 
 def _fingerprint(path: Path) -> str:
-    """Changes when the copy is replaced, or when a folder of it gains or loses files; 2: how pictures are prepared."""
-    files = [path, *path.glob("*"), *path.glob("*/*")] if path.is_dir() else [path]
+    """Changes when any file of the copy does; 2: how pictures are prepared."""
+    files = [path, *path.rglob("*")] if path.is_dir() else [path]
     stats = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(files)]
     return hashlib.blake2b(repr((2, stats)).encode(), digest_size=6).hexdigest()
 

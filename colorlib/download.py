@@ -39,31 +39,39 @@ def fetch(download: Download, folder: Path, timeout: float = 20, min_speed: floa
         DataError: when no host could deliver it, with the reason for each, and what to do; or when the disk is full.
     """
     target, part = folder / download.filename, folder / f"{download.filename}.part"
-    folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / f"{download.filename}.lock"):     # two notebooks, one download
-        if target.exists():
-            return target
-        failures = []
-        for url in download.urls:
-            last = url == download.urls[-1]
-            try:
-                _continue(url, part, timeout, 0 if last else min_speed)
-            except requests.RequestException as error:
-                failures.append(f"{url}: {_reason(error)}")
-                continue
-            except SlowHostError as error:
-                failures.append(f"{url}: {error}")
-                continue
-            except OSError as error:
-                raise no_room(folder, error) from error
-            if _md5(part) == download.md5:
-                part.replace(target)
+    failures = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / f"{download.filename}.lock"):     # two notebooks, one download
+            if target.exists():
                 return target
-            part.unlink()                                     # wrong bytes cannot be continued
-            failures.append(f"{url}: wrong checksum, what it sent was deleted")
+            for url in download.urls:
+                failure = _try(url, part, download.md5, timeout, 0 if url == download.urls[-1] else min_speed)
+                if failure is None:
+                    return part.replace(target)
+                failures.append(f"{url}: {failure}")
+    except OSError as error:
+        raise no_room(folder, error) from error
     tried = "\n  ".join(failures)
     raise DataError(f"could not download {download.filename}:\n  {tried}\n"
                     f"Check the network and run it again (it goes on where it stopped), or put the file into {folder}")
+
+
+def _try(url: str, part: Path, md5: str, timeout: float, min_speed: float) -> str | None:
+    """Complete ``part`` from one host: None when its checksum is right, else what went wrong."""
+    for resumed in (_size(part) > 0, False):
+        try:
+            _continue(url, part, timeout, min_speed)
+        except SlowHostError as error:
+            return str(error)
+        except requests.RequestException as error:
+            return _reason(error)
+        if _md5(part) == md5:
+            return None
+        part.unlink()                                         # wrong bytes cannot be continued
+        if not resumed:
+            break                                             # they were all this host's
+    return "wrong checksum, what it sent was deleted"
 
 
 def _continue(url: str, part: Path, timeout: float, min_speed: float, retries: int = 3) -> None:
@@ -91,7 +99,7 @@ def _receive(url: str, part: Path, timeout: float, min_speed: float) -> None:
         total = have + int(reply.headers.get("Content-Length", 0))
         bar = tqdm(desc=part.stem, initial=have, total=total or None, unit="B", unit_scale=True)
         with bar, part.open("ab" if have else "wb") as file:
-            for chunk in _fast_enough(reply.iter_content(1 << 16), min_speed):
+            for chunk in _fast_enough(reply.iter_content(1 << 12), min_speed):
                 file.write(chunk)
                 bar.update(len(chunk))
     if _size(part) < total:

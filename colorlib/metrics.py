@@ -1,5 +1,6 @@
 """How good the colors are, in numbers."""
 
+import math
 from collections.abc import Mapping
 
 import torch
@@ -42,7 +43,7 @@ def validate(model: nn.Module, objective: Objective, images: Images, batch_size:
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    sums = torch.zeros(5, dtype=torch.float64, device=device)
+    sums = torch.zeros(5, dtype=torch.float64)                     # on the CPU: not every device has float64
     for rgb in images.in_order(batch_size):
         rgb = rgb.to(device)
         gray = color.to_gray(rgb)
@@ -50,8 +51,9 @@ def validate(model: nn.Module, objective: Objective, images: Images, batch_size:
         predicted = objective.decode(output, 100 * gray)
         per_image = [psnr(predicted, rgb), ab_mae(predicted, rgb), color.colorfulness(predicted),
                      color.colorfulness(rgb)]
-        sums[0] += objective.loss(output, rgb) * len(rgb)
-        sums[1:] += torch.stack(per_image).sum(1)
+        sums[0] += objective.loss(output, rgb).item() * len(rgb)
+        sums[1:] += torch.stack(per_image).sum(1).cpu()
     model.train(was_training)
     loss, psnr_mean, ab_mae_mean, ours, theirs = (sums / len(images)).tolist()
-    return {"loss": loss, "psnr": psnr_mean, "ab_mae": ab_mae_mean, "colorfulness": ours / theirs}
+    ratio = ours / theirs if theirs else math.nan                  # photos without color have no such fraction
+    return {"loss": loss, "psnr": psnr_mean, "ab_mae": ab_mae_mean, "colorfulness": ratio}

@@ -46,7 +46,7 @@ class RunDir:
         except OSError as error:
             raise no_room(path.parent, error) from error
         if config.exists():
-            _expect_same(path, json.loads(config.read_text()), identity)
+            _expect_same(path, _read_config(config), identity)
         else:
             write_whole(config, json.dumps(identity, indent=1).encode())
 
@@ -56,8 +56,9 @@ class RunDir:
 
     def save(self, state: dict[str, Any]) -> None:
         """Keep a state; its "history" is also written as CSV."""
-        save_state(self._last, state)
+        # The CSV first: killed in between, the run goes on from the older state, and writes both again.
         write_whole(self.path / "history.csv", _as_csv(state["history"]).encode())
+        save_state(self._last, state)
 
 
 @dataclass(frozen=True)
@@ -86,6 +87,13 @@ def read_history(path: str | os.PathLike) -> dict[str, np.ndarray]:
     with Path(path).open(newline="") as file:
         rows = list(csv.DictReader(file))
     return {name: np.array([float(row[name] or "nan") for row in rows]) for name in COLUMNS}
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (ValueError, TypeError) as error:
+        raise RunError(f"{path} is damaged: delete {path.parent} and train again") from error
 
 
 def _as_csv(history: list[dict[str, float]]) -> str:

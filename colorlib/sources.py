@@ -18,6 +18,8 @@ from PIL import Image
 
 from colorlib.errors import DataError
 
+GET_AGAIN = "it may have been cut while it was copied or downloaded. Delete it and get it again"
+
 
 class Picture(NamedTuple):
     """One picture of a data set, before it is prepared."""
@@ -43,39 +45,44 @@ class CifarBatches:
     """The official CIFAR-10 for Python: ``cifar-10-python.tar.gz``, or the folder that it unpacks to."""
 
     about = "the official archive"
-    splits: ClassVar = {"train": "data_batch_", "test": "test_batch"}
+    batches: ClassVar = {"train": tuple(f"data_batch_{i}" for i in range(1, 6)), "test": ("test_batch",)}
 
     def __init__(self, path: Path):
         self.path = path
-        self.classes = tuple(next(self._read("batches.meta"))["label_names"])
+        with self._readable():
+            (meta,) = self._read("batches.meta")
+            self.classes = tuple(meta["label_names"])
 
     def pictures(self, split: str, size: int) -> Iterator[Picture]:
         group = 0
-        for batch in self._read(self.splits[split]):
-            for row, label in zip(batch["data"].reshape(-1, 3, 32, 32), batch["labels"], strict=True):
-                yield Picture(Image.fromarray(row.transpose(1, 2, 0)), label, group)
-                group += 1
+        with self._readable():
+            for batch in self._read(*self.batches[split]):
+                for row, label in zip(batch["data"].reshape(-1, 3, 32, 32), batch["labels"], strict=True):
+                    yield Picture(Image.fromarray(row.transpose(1, 2, 0)), label, group)
+                    group += 1
 
-    def _read(self, prefix: str) -> Iterator[dict]:
-        """The contents of the files whose names begin so, by name."""
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
         try:
-            found = dict(self._members(prefix))
-            if not found:
-                raise DataError(f"{self.path} holds no {prefix}*: this is not CIFAR-10 as its authors pack it")
-            for name in sorted(found):
-                yield _DataUnpickler(io.BytesIO(found.pop(name))).load()
-        except (OSError, EOFError, KeyError, ValueError, zlib.error, tarfile.TarError, pickle.UnpicklingError) as error:
-            raise DataError(f"{self.path} is damaged ({error or type(error).__name__}): it may have been cut while it "
-                            "was copied or downloaded. Delete it and get it again") from error
+            yield
+        except (OSError, EOFError, LookupError, ValueError, TypeError, AttributeError,
+                zlib.error, tarfile.TarError, pickle.UnpicklingError) as error:
+            raise DataError(f"{self.path} is damaged ({error or type(error).__name__}): {GET_AGAIN}") from error
 
-    def _members(self, prefix: str) -> Iterator[tuple[str, bytes]]:
+    def _read(self, *names: str) -> Iterator[dict]:
+        """The contents of these files, one after the other."""
+        found = self._files(names)
+        for name in names:
+            if name not in found:
+                raise DataError(f"{self.path} holds no {name}, so it is not the whole of CIFAR-10: {GET_AGAIN}")
+            yield _DataUnpickler(io.BytesIO(found.pop(name))).load()
+
+    def _files(self, names: tuple[str, ...]) -> dict[str, bytes]:
         if self.path.is_dir():
-            yield from ((file.name, file.read_bytes()) for file in self.path.glob(f"{prefix}*"))
-            return
-        with tarfile.open(self.path, "r:gz") as archive:
-            for member in archive:                            # to the end: gzip's checksum comes last
-                if member.isfile() and PurePosixPath(member.name).name.startswith(prefix):
-                    yield PurePosixPath(member.name).name, archive.extractfile(member).read()
+            return {name: (self.path / name).read_bytes() for name in names if (self.path / name).exists()}
+        with tarfile.open(self.path, "r:gz") as archive:                # to the end: gzip's checksum comes last
+            files = {PurePosixPath(member.name).name: member for member in archive if member.isfile()}
+            return {name: archive.extractfile(files[name]).read() for name in names if name in files}
 
 
 class _DataUnpickler(pickle.Unpickler):
@@ -138,9 +145,8 @@ class ImageTree:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 yield archive
-        except (zipfile.BadZipFile, EOFError, zlib.error) as error:
-            raise DataError(f"{self.path} is damaged ({error}): it may have been cut while it was copied or "
-                            "downloaded. Delete it and get it again") from error
+        except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
+            raise DataError(f"{self.path} is damaged ({error}): {GET_AGAIN}") from error
 
     @contextmanager
     def _reader(self) -> Iterator[Any]:

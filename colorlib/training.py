@@ -32,7 +32,7 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train. The first four are the study's settings.
+    """How to train. Batch size, learning rate and optimizer are those the study settled on.
 
     Raises:
         ValueError: for a value that cannot be trained with, naming it.
@@ -50,8 +50,10 @@ class TrainConfig:
 
     def __post_init__(self):
         for name in ("num_epochs", "batch_size", "lr", "log_every"):
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+        if self.seed < 0:
+            raise ValueError(f"seed must be 0 or more, got {self.seed}")
         if self.threads is not None and self.threads < 1:
             raise ValueError(f"threads must be 1 or more, got {self.threads}")
         for name, names in [("optimizer", OPTIMIZERS), ("precision", PRECISIONS)]:
@@ -80,6 +82,8 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
     """
     config = config or TrainConfig()
     for name, images in [("train", train), ("valid", valid)]:
+        if not len(images):
+            raise ValueError(f"{name} holds no images")
         if images.size != recipe.size:
             raise ValueError(f"the recipe is for {recipe.size} px, but {name} has {images.size} px images")
     identity = _identity(recipe, train, valid, config)
@@ -133,20 +137,23 @@ class Trainer:
             model = model.to(memory_format=torch.channels_last)     # the layout that their convolutions are fast in
         optimizer = OPTIMIZERS[config.optimizer](model.parameters(), lr=config.lr)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
-        # Around the network alone: colors and losses need more than bfloat16's three digits.
-        autocast = torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
-        self.model.forward = autocast(self.model.forward)
         self.step, self.history, self.best_loss = 0, [], float("inf")
         self.loss_sum, self.loss_count = torch.zeros((), device=self.device), 0
         self.saved_at = time.monotonic()
         if state := run_dir.restore():
             self.restore(state)
 
+    def autocast(self) -> torch.autocast:
+        """The context in which a network computes in the precision of this run."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
     def learn(self, rgb: torch.Tensor) -> None:
         """One step on a batch: rgb (B,3,H,W) uint8."""
         rgb = rgb.to(self.device)
         gray = color.to_gray(rgb)                                    # (B,3,H,W) -> (B,1,H,W)
-        loss = self.objective.loss(self.model(gray), rgb)
+        with self.autocast():
+            output = self.model(gray)                                # (B,1,H,W) -> (B,C,H,W)
+        loss = self.objective.loss(output, rgb)
         self.accelerator.backward(loss)
         self.optimizer.step()
         self.optimizer.zero_grad()
@@ -164,7 +171,8 @@ class Trainer:
 
     def end_epoch(self, valid: Images) -> None:
         """Validate, keep the weights if they are the best so far, and save."""
-        measured = validate(self.model, self.objective, valid)
+        with self.autocast():
+            measured = validate(self.model, self.objective, valid)
         self.history[-1] |= {f"valid_{name}": value for name, value in measured.items()}
         if measured["loss"] < self.best_loss:
             self.best_loss = measured["loss"]

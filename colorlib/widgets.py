@@ -10,10 +10,11 @@ from torch import Tensor
 
 from colorlib import color
 
+Picture = Tensor | np.ndarray
 STEPS = 10          # positions from one picture to the next
 
 
-def compare_slider(gray: Tensor, predicted: Tensor, actual: Tensor, height: int = 320) -> ipywidgets.Widget:
+def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: int = 320) -> ipywidgets.Widget:
     """A slider that goes from gray over predicted to actual, and another that picks the image.
 
     Both can be dragged, or moved with the arrow keys after a click or Tab. The pictures are made here, once, as PNG
@@ -27,7 +28,7 @@ def compare_slider(gray: Tensor, predicted: Tensor, actual: Tensor, height: int 
     Raises:
         ValueError: if the three do not hold equally many pictures of one size.
     """
-    frames = _frames(gray, predicted, actual, height)
+    frames = _frames(*map(color.to_tensor, (gray, predicted, actual)), height)
     position = ipywidgets.SelectionSlider(
         options=[(name, i) for i, name in enumerate(_names())], value=0, description="shows",
         layout=ipywidgets.Layout(width="34em"))
@@ -52,7 +53,7 @@ def _names() -> list[str]:
 
 def _frames(gray: Tensor, predicted: Tensor, actual: Tensor, height: int) -> list[list[bytes]]:
     """PNG bytes: for each image, gray to predicted to actual in 2 * STEPS + 1 blends."""
-    if gray.ndim != 4 or gray.shape[1] != 1:
+    if gray.ndim != 4 or gray.shape[1] != 1 or len(gray) == 0:
         raise ValueError(f"gray must be (N,1,H,W), got {tuple(gray.shape)}: pass rgb through color.to_gray first")
     if len({(len(p), *p.shape[-2:]) for p in (gray, predicted, actual)}) > 1:
         shapes = ", ".join(str(tuple(p.shape)) for p in (gray, predicted, actual))

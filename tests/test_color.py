@@ -112,6 +112,12 @@ def test_gray_has_no_colorfulness():
     assert color.colorfulness(torch.rand(5, 1, 8, 8).expand(5, 3, 8, 8)).max() < 1e-3
 
 
+@pytest.mark.parametrize("function", [color.rgb_to_lab, color.to_gray, color.colorfulness])
+def test_whole_numbers_other_than_uint8_are_refused(function):
+    with pytest.raises(ValueError, match="got torch.int64"):
+        function(torch.zeros(3, 8, 8, dtype=torch.int64))
+
+
 @pytest.mark.parametrize("function", [color.rgb_to_lab, color.lab_to_rgb, color.to_gray, color.colorfulness])
 def test_a_wrong_shape_is_named(function):
     with pytest.raises(ValueError, match=r"\(\.\.\., 3, H, W\), got \(2, 1, 8, 8\)"):

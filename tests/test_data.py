@@ -26,6 +26,8 @@ def test_no_sample_photo_is_in_both_splits(samples):
     test = data.load("samples", "test", 16)
     assert set(samples.labels).isdisjoint(test.labels)
     assert set(samples.labels) | set(test.labels) == set(range(len(samples.classes)))
+    named = {samples.classes[label] for label in test.labels}
+    assert named == {"cat", "dogs_at_window", "mountains", "rocket"}, "as data/README.md says"
 
 
 def test_the_samples_are_small_and_each_has_a_license():
@@ -139,8 +141,11 @@ def test_a_replaced_copy_is_prepared_anew_and_a_deleted_one_is_remembered(home, 
     (folder / "0.png").write_bytes(picture(0))
     assert len(data.load("cifar10")) == 1
     (folder / "1.png").write_bytes(picture(1))
+    assert len(data.load("cifar10")) == 2
+    before = data.load("cifar10").digest
+    (folder / "1.png").write_bytes(picture(2))
     newer = data.load("cifar10")
-    assert len(newer) == 2
+    assert newer.digest != before
     monkeypatch.delenv("COLORLIB_DATA")
     assert data.load("cifar10").digest == newer.digest
 
@@ -156,6 +161,13 @@ def test_a_killed_preparation_leaves_no_cache_and_the_next_one_succeeds(home):
     assert not list(paths.cache_dir().glob("*/meta.json"))
     assert len(data.load("samples", "train", 16)) > 300
     assert not list(paths.cache_dir().glob("*.partial"))
+
+
+def test_a_damaged_cache_is_prepared_again(home):
+    digest = data.load("samples", "train", 16).digest
+    (array,) = paths.cache_dir().rglob("rgb.bin")
+    array.write_bytes(array.read_bytes()[:1000])
+    assert data.load("samples", "train", 16).digest == digest
 
 
 def test_two_processes_at_once_prepare_one_cache(home):

@@ -30,6 +30,8 @@ class Host(BaseHTTPRequestHandler):
         body = CONTENT if habit == "no-ranges" else CONTENT[start:]
         if habit == "refuses":
             return self.send_error(503)
+        if start >= len(CONTENT):
+            return self.send_error(416)
         if habit == "lies":
             body = bytes(len(body))
         self.send_response(206 if start and habit != "no-ranges" else 200)
@@ -120,9 +122,23 @@ def test_a_host_that_cannot_continue_starts_over(download_from, tmp_path):
     assert fetch(download_from("no-ranges"), tmp_path).read_bytes() == CONTENT
 
 
-def test_a_complete_part_from_an_earlier_session_is_used(download_from, tmp_path):
-    (tmp_path / "file.bin.part").write_bytes(CONTENT[:1000])
+@pytest.mark.parametrize("have", [1000, len(CONTENT)])
+def test_a_part_from_an_earlier_session_is_continued(have, download_from, server, tmp_path):
+    (tmp_path / "file.bin.part").write_bytes(CONTENT[:have])
     assert fetch(download_from("good"), tmp_path).read_bytes() == CONTENT
+    assert server.RequestHandlerClass.asked == [("good", have)]
+
+
+def test_a_part_of_wrong_bytes_does_not_spoil_a_good_host(download_from, server, tmp_path):
+    (tmp_path / "file.bin.part").write_bytes(bytes(1000))
+    assert fetch(download_from("good"), tmp_path).read_bytes() == CONTENT
+    assert server.RequestHandlerClass.asked == [("good", 1000), ("good", 0)]
+
+
+def test_a_folder_that_cannot_be_made_is_told(download_from, tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match="cannot write in .*file"):
+        fetch(download_from("good"), tmp_path / "file")
 
 
 def test_when_all_fail_each_reason_is_told_and_the_part_is_kept(download_from, tmp_path):

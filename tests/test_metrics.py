@@ -1,5 +1,7 @@
 """Numbers against scikit-image, and against predictions whose error is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import skimage.color
@@ -54,6 +56,17 @@ def test_validation_of_a_network_that_leaves_everything_gray(samples):
     assert measured["loss"] == pytest.approx(np.abs(lab[:, 1:]).mean() / 100, rel=1e-3)
     assert measured["psnr"] == pytest.approx(psnr.mean(), rel=1e-3)
     assert measured["colorfulness"] == pytest.approx(0, abs=1e-3)
+
+
+def test_photos_without_color_have_no_fraction_of_it(samples):
+    gray = replace(samples[:5], rgb=np.repeat(samples.rgb[:5, :1], 3, axis=1))
+    assert np.isnan(metrics.validate(Constant(3, 0.5), RGBRegression(), gray)["colorfulness"])
+
+
+def test_the_precision_around_it_does_not_touch_the_colors(samples):
+    with torch.autocast("cpu", torch.bfloat16):
+        low = metrics.validate(Constant(2, 0), ABRegression(), samples[:20])
+    assert low == metrics.validate(Constant(2, 0), ABRegression(), samples[:20])
 
 
 def test_validation_leaves_the_network_in_the_mode_it_was_in(samples):

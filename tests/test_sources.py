@@ -167,6 +167,20 @@ def test_an_empty_class_folder_is_named(tree, home):
         data.load("cifar10", "test", root=zipped)
 
 
+def test_a_batch_that_is_missing_or_unusable_is_named(batches, home):
+    third = batches / "data_batch_3"
+    whole = third.read_bytes()
+    (batches / "data_batch_3 (copy)").write_bytes(whole)                # what a file manager leaves is not a batch
+    assert len(data.load("cifar10", "train", root=batches)) == 20
+    for content in ({"labels": [0]}, {"data": np.zeros((4, 3072), np.uint8), "labels": [0]}, [1, 2]):
+        third.write_bytes(pickle.dumps(content))
+        with pytest.raises(DataError, match="cifar-10-batches-py is damaged"):
+            data.load("cifar10", "train", root=batches)
+    third.unlink()
+    with pytest.raises(DataError, match="holds no data_batch_3"):
+        data.load("cifar10", "train", root=batches)
+
+
 def test_a_pickle_that_would_run_code_is_refused(batches, tmp_path):
     class Evil:
         def __reduce__(self):
@@ -182,7 +196,7 @@ def test_another_archive_under_the_official_name_is_recognized(tmp_path):
     path = tmp_path / "cifar-10-python.tar.gz"
     with tarfile.open(path, "w:gz") as file:
         file.add(__file__, "something.py")
-    with pytest.raises(DataError, match="this is not CIFAR-10"):
+    with pytest.raises(DataError, match="holds no batches.meta, so it is not the whole of CIFAR-10"):
         CifarBatches(path)
 
 

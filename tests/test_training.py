@@ -5,15 +5,17 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
+from itertools import count
 
 import numpy as np
 import pytest
 import torch
 
-from colorlib import color, training
+from colorlib import color, runs, training
 from colorlib.checkpoints import load_weights
 from colorlib.errors import RunError
+from colorlib.images import Images
 from colorlib.recipe import Recipe, colorize
 from colorlib.runs import RunDir, read_history
 from colorlib.training import TrainConfig, fit
@@ -52,6 +54,62 @@ def test_two_runs_are_equal_to_the_byte_and_another_seed_is_not(precision, split
     other = fit(RECIPE, *split, replace(config, seed=1), tmp_path / "c")
     assert contents(first) == contents(second)
     assert contents(first)["best.safetensors"] != contents(other)["best.safetensors"]
+
+
+def test_the_precision_asked_for_is_the_one_computed_in(split, tmp_path):
+    low, high = (fit(RECIPE, *split, replace(CONFIG, precision=p), tmp_path / p) for p in ("bfloat16", "float32"))
+    assert not np.array_equal(low.history["loss"], high.history["loss"])
+    np.testing.assert_allclose(low.history["loss"], high.history["loss"], rtol=0.1)
+
+
+class Interrupting(Images):
+    """Images during whose third batch somebody presses Ctrl-C."""
+
+    def batches(self, *arguments):
+        for i, batch in enumerate(super().batches(*arguments)):
+            if i == 2:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield batch
+
+
+def test_interrupted_it_keeps_all_up_to_that_step_and_goes_on(split, tmp_path, capsys):
+    train, valid = split
+    whole = fit(RECIPE, train, valid, CONFIG, tmp_path / "whole")
+    stopped = fit(RECIPE, Interrupting(**{field.name: getattr(train, field.name) for field in fields(train)}), valid, CONFIG, tmp_path / "stopped")
+    assert "stopped after step 3 of 16" in capsys.readouterr().out
+    assert len(stopped.epochs) == 0
+    assert contents(fit(RECIPE, train, valid, CONFIG, tmp_path / "stopped")) == contents(whole)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_killed_between_its_last_two_files_it_still_ends_whole(split, tmp_path, monkeypatch):
+    written = count(1)
+
+    def die_at_the_last(write):
+        def wrapped(*arguments):
+            if next(written) == 5:                     # config.json; history.csv and last.ckpt after either epoch
+                raise SystemExit
+            write(*arguments)
+        return wrapped
+
+    whole = fit(RECIPE, *split, CONFIG, tmp_path / "whole")
+    with monkeypatch.context() as patch:
+        for name in ("write_whole", "save_state"):
+            patch.setattr(runs, name, die_at_the_last(getattr(runs, name)))
+        with pytest.raises(SystemExit):
+            fit(RECIPE, *split, CONFIG, tmp_path / "killed")
+    assert contents(fit(RECIPE, *split, CONFIG, tmp_path / "killed")) == contents(whole)
+
+
+def test_a_damaged_config_says_what_to_delete(split, tmp_path):
+    (tmp_path / "config.json").write_text("")
+    with pytest.raises(RunError, match=r"config.json is damaged: delete .* and train again"):
+        fit(RECIPE, *split, CONFIG, tmp_path)
+
+
+def test_training_on_nothing_is_refused(split, tmp_path):
+    with pytest.raises(ValueError, match="train holds no images"):
+        fit(RECIPE, split[0][:0], split[1], CONFIG, tmp_path)
 
 
 def test_training_does_not_touch_the_global_random_state(split, tmp_path):
@@ -219,6 +277,8 @@ def test_sgd_takes_the_step_of_its_definition(samples, tmp_path):
     ({"num_epochs": 0}, "num_epochs must be above 0, got 0"),
     ({"batch_size": -1}, "batch_size must be above 0, got -1"),
     ({"lr": float("nan")}, "lr must be above 0, got nan"),
+    ({"lr": float("inf")}, "lr must be above 0, got inf"),
+    ({"seed": -1}, "seed must be 0 or more, got -1"),
     ({"threads": 0}, "threads must be 1 or more, got 0"),
     ({"optimizer": "adamm"}, "optimizer must be one of adam, sgd, got 'adamm'"),
     ({"precision": "half"}, "precision must be one of auto, float32, bfloat16, got 'half'"),
