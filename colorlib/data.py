@@ -212,8 +212,8 @@ def _writing(folder: Path) -> Iterator[None]:
 
 def _fingerprint(path: Path) -> str:
     """Changes when any file of the copy does; 2: how pictures are prepared."""
-    files = [path, *path.rglob("*")] if path.is_dir() else [path]
-    stats = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(files)]
+    path = path.resolve()
+    stats = [(str(file), file.lstat().st_size, file.lstat().st_mtime_ns) for file in [path, *sorted(path.rglob("*"))]]
     return hashlib.blake2b(repr((2, stats)).encode(), digest_size=6).hexdigest()
 
 

@@ -29,11 +29,15 @@ def runs_dir() -> Path:
 
 
 def search_dirs(root: str | os.PathLike | None = None) -> list[Path]:
-    """The folders to look for a data set in: ``root`` alone if given, else ``data/``, then ``COLORLIB_DATA``."""
+    """The folders to look for a data set in: ``root`` alone if given, else ``data/``, then ``COLORLIB_DATA``.
+
+    A relative ``COLORLIB_DATA`` counts from the current folder or, since a notebook's kernel starts in the notebook's
+    folder, from ``home()``.
+    """
     if root is not None:
         return [Path(root)]
     named = os.environ.get("COLORLIB_DATA")
-    return [data_dir(), *([Path(named)] if named else [])]
+    return [data_dir(), *([Path(named), home() / named] if named else [])]
 
 
 def samples_dir() -> Path:

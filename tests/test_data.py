@@ -134,6 +134,17 @@ def test_a_size_other_than_the_files_is_scaled_and_cropped_to_the_center(home, t
     assert images.rgb.min() == 255
 
 
+def test_a_relative_folder_is_found_from_the_notebooks_too(home, tmp_path, picture, monkeypatch):
+    folder = tmp_path / "mine" / "cifar10" / "train" / "cat"
+    folder.mkdir(parents=True)
+    (folder / "0.png").write_bytes(picture(0))
+    monkeypatch.setenv("COLORLIB_DATA", "../mine")
+    (home / "notebooks").mkdir(parents=True)
+    for place in (home, home / "notebooks", tmp_path):
+        monkeypatch.chdir(place)
+        assert data.find("cifar10") is not None
+
+
 def test_a_replaced_copy_is_prepared_anew_and_a_deleted_one_is_remembered(home, tmp_path, picture, monkeypatch):
     folder = tmp_path / "cifar10" / "train" / "cat"
     folder.mkdir(parents=True)

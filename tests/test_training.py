@@ -75,7 +75,8 @@ class Interrupting(Images):
 def test_interrupted_it_keeps_all_up_to_that_step_and_goes_on(split, tmp_path, capsys):
     train, valid = split
     whole = fit(RECIPE, train, valid, CONFIG, tmp_path / "whole")
-    stopped = fit(RECIPE, Interrupting(**{field.name: getattr(train, field.name) for field in fields(train)}), valid, CONFIG, tmp_path / "stopped")
+    interrupting = Interrupting(*(getattr(train, field.name) for field in fields(train)))
+    stopped = fit(RECIPE, interrupting, valid, CONFIG, tmp_path / "stopped")
     assert "stopped after step 3 of 16" in capsys.readouterr().out
     assert len(stopped.epochs) == 0
     assert contents(fit(RECIPE, train, valid, CONFIG, tmp_path / "stopped")) == contents(whole)
