@@ -174,7 +174,7 @@ def gray_to_rgb(gray: Tensor) -> Tensor:
 
 
 def colorfulness(rgb: Tensor) -> Tensor:
-    """How colorful each image looks: M3 of Hasler and Suesstrunk 2003, "Measuring colorfulness in natural images".
+    """How colorful each image looks: M3 of Hasler and Suesstrunk 2003, "Measuring colourfulness in natural images".
 
     Args:
         rgb: (..., 3, H, W), uint8 in [0, 255] or float in [0, 1].

@@ -133,8 +133,10 @@ def _prepared(name: str, path: Path, reader: Callable[[Path], Source], split: st
     folder = paths.cache_dir() / f"{name}-{split}-{size}-{_fingerprint(path)}"
     try:
         return _open(folder)
-    except (OSError, ValueError, KeyError):                     # not there, or damaged
-        shutil.rmtree(folder, ignore_errors=True)
+    except FileNotFoundError:
+        pass                                                    # not prepared yet, or just now by another process
+    except (OSError, ValueError, KeyError):
+        shutil.rmtree(folder, ignore_errors=True)               # damaged
     with _whole_or_not_at_all(folder) as partial:
         if partial:
             _prepare(reader(path), name, split, size, partial)

@@ -83,7 +83,7 @@ def ab_density(rgb: Tensor | np.ndarray, axes: Axes | None = None) -> Axes:
     axes = axes or plt.subplots(figsize=(4.6, 4), layout="constrained")[1]
     edges = np.arange(-110, 111, 2)
     counts = 0
-    for part in color.to_tensor(rgb).split(500):              # Lab takes twelve times the memory of uint8
+    for part in color.to_tensor(rgb).split(500):              # as floats all of them would take much memory
         _, ab = color.split_lab(part)
         a, b = ab.transpose(0, 1).flatten(1).numpy()
         counts = counts + np.histogram2d(b, a, bins=edges)[0]
