@@ -17,11 +17,14 @@ from colorlib.errors import RunError, no_room
 from colorlib.recipe import Recipe
 
 
-def write_whole(path: Path, data: bytes) -> None:
+def write_whole(path: Path, data: bytes | memoryview, keep_as: Path | None = None) -> None:
     """Write a file so that, killed at any moment, ``path`` holds the old content or the new, never a part.
 
+    Args:
+        keep_as: where to keep the old content. Killed between the two renames, it is there, and nothing at ``path``.
+
     Raises:
-        DataError: if it cannot be written (a full disk, no permission); the old content stays.
+        WriteError: if it cannot be written (a full disk, no permission, a folder that is gone); the old content stays.
     """
     temporary = path.with_name(f"{path.name}.tmp")      # the same folder, so that the rename is one step
     try:
@@ -29,18 +32,31 @@ def write_whole(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+        if keep_as:
+            path.replace(keep_as)
         temporary.replace(path)
     except OSError as error:
         with suppress(OSError):
             temporary.unlink()
         raise no_room(path.parent, error) from error
+    _sync_folder(path.parent)
 
 
-def save_state(path: Path, state: dict[str, Any]) -> None:
+def _sync_folder(folder: Path) -> None:
+    """Make the renames in a folder last through a power cut."""
+    with suppress(OSError):                              # Windows and some network disks cannot
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def save_state(path: Path, state: dict[str, Any], keep_as: Path | None = None) -> None:
     """Write tensors, numbers and strings, in dicts, lists and tuples, as one whole file: equal states, equal bytes."""
     buffer = io.BytesIO()                                # in memory: torch.save to a path leaves a part when killed
     torch.save(_canonical(state), buffer)
-    write_whole(path, buffer.getvalue())
+    write_whole(path, buffer.getbuffer(), keep_as)       # a view: a copy would need the memory twice
 
 
 def _canonical(value: Any) -> Any:
@@ -65,13 +81,18 @@ def load_state(path: Path) -> dict[str, Any]:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:                           # torch raises many kinds for a damaged zip or pickle
-        raise RunError(f"{path} is damaged: delete {path.parent} and train again") from error
+        raise RunError(f"{path} is damaged") from error
 
 
 def save_weights(path: Path, model: nn.Module, recipe: Recipe) -> None:
     """Write a network's weights as safetensors, with the recipe that rebuilds it in the metadata."""
+    write_whole(path, pack_weights(model, recipe))
+
+
+def pack_weights(model: nn.Module, recipe: Recipe) -> bytes:
+    """What ``save_weights`` writes."""
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_whole(path, safetensors.torch.save(weights, metadata={"recipe": json.dumps(recipe.as_dict())}))
+    return safetensors.torch.save(weights, metadata={"recipe": json.dumps(recipe.as_dict())})
 
 
 def load_weights(path: str | os.PathLike) -> tuple[nn.Module, Recipe]:

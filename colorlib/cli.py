@@ -44,7 +44,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     add = parser.add_argument
     add("--data", required=True, metavar="NAME", help="cifar10, or samples (the embedded photos)")
     add("--root", metavar="DIR", help="the folder that holds the data (default: data/, then COLORLIB_DATA)")
-    add("--model", default="course", metavar="NAME", help="course: the study's 11 convolutions (default)")
+    add("--model", default="course", metavar="NAME", help="course: the study's 11 convolutions (default); or unet")
     add("--objective", default="rgb-l2", metavar="NAME", help="rgb-l1, rgb-l2 (default), ab-l1 or ab-l2")
     add("--size", type=int, default=32, metavar="N", help="pixels along each side (default: %(default)s)")
     add("--epochs", type=int, default=3, metavar="N", help="times to see every image (default: %(default)s)")
@@ -52,7 +52,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     add("--lr", type=float, default=0.001, metavar="X", help="Adam's learning rate (default: %(default)s)")
     add("--seed", type=int, default=0, metavar="N", help="equal seeds give equal runs (default: %(default)s)")
     add("--precision", default="auto", choices=("auto", "float32", "bfloat16"), help="of the network (default: auto)")
-    add("--threads", type=int, metavar="N", help="CPU threads (default: one a core)")
+    add("--threads", type=int, metavar="N", help="CPU threads (default: one a core that is ours)")
     add("--run-dir", metavar="DIR", help="where to keep the run (default: under runs/, named by its content)")
     parser.set_defaults(run=_train)
 
@@ -72,7 +72,7 @@ def _train(options: argparse.Namespace) -> int:
     for row in run.epochs:
         print("epoch {epoch:.0f}: validation loss {valid_loss:.4f}, PSNR {valid_psnr:.2f} dB, "
               "ab MAE {valid_ab_mae:.2f} Lab units, colorfulness {valid_colorfulness:.2f} of the truth".format(**row))
-    done = bool(run.epochs) and run.epochs[-1]["epoch"] == options.epochs
+    done = bool(run.epochs) and run.epochs[-1]["epoch"] == options.epochs and run.saved
     print(f"{'done' if done else 'not finished'}: {run.path}")
     return 0 if done else 1
 

@@ -71,7 +71,8 @@ def load(name: str, split: str = "train", size: int = 32, root: str | os.PathLik
         root: the folder that holds the copy, or the copy itself.
 
     Raises:
-        DataError: for a copy that is damaged or incomplete, naming it; for a ``root`` that holds none; for a full disk.
+        DataError: for a copy that is damaged or incomplete, naming it; for a ``root`` that holds none.
+        WriteError: for a full disk.
         ValueError: for a name, split or size that does not exist.
     """
     _expect_one_of("data set", name, DATASETS)
@@ -153,6 +154,8 @@ def _prepare(source: Source, name: str, split: str, size: int, folder: Path) -> 
             file.write(rgb.tobytes())
             labels.append(picture.label)
             groups.append(picture.group)
+        file.flush()
+        os.fsync(file.fileno())                 # before the folder gets its name: a power cut must not leave zeros
     if not labels:
         raise DataError(f"{source.path} holds no {split} pictures")
     about = f"{len(labels):,} {split} images of {name} at {size} px, from {source.path.name} ({source.about})"

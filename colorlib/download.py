@@ -36,7 +36,8 @@ def fetch(download: Download, folder: Path, timeout: float = 20, min_speed: floa
     one slower than ``min_speed`` bytes a second (the last is given all the time it needs).
 
     Raises:
-        DataError: when no host could deliver it, with the reason for each, and what to do; or when the disk is full.
+        DataError: when no host could deliver it, with the reason for each, and what to do.
+        WriteError: when the disk is full.
     """
     target, part = folder / download.filename, folder / f"{download.filename}.part"
     failures = []

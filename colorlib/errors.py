@@ -16,9 +16,13 @@ class RunError(ColorlibError):
     """A run directory, or a weights file, that cannot be used as asked."""
 
 
-def no_room(folder: Path, error: OSError) -> ColorlibError:
+class WriteError(ColorlibError):
+    """A file that cannot be written; what was there before is as it was."""
+
+
+def no_room(folder: Path, error: OSError) -> WriteError:
     """What to raise when writing in ``folder`` failed: the cause in the reader's words."""
     causes = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your disk quota is used up",
               errno.EROFS: "it is read-only", errno.EACCES: "you may not write there"}
     cause = causes.get(error.errno, error.strerror or str(error))
-    return DataError(f"cannot write in {folder}: {cause}. Make room, or set COLORLIB_HOME to a folder with space")
+    return WriteError(f"cannot write in {folder}: {cause}. Make room, or set COLORLIB_HOME to a folder with space")

@@ -60,7 +60,8 @@ class Images:
         """Training batches in an epoch: all full, the remainder waits for another shuffle (one, if none is full)."""
         return max(1, len(self) // batch_size)
 
-    def batches(self, batch_size: int, seed: int = 0, epoch: int = 0, start: int = 0) -> Iterator[Tensor]:
+    def batches(self, batch_size: int, seed: int = 0, epoch: int = 0, start: int = 0, share: slice = slice(None),
+                pixels: Tensor | None = None) -> Iterator[Tensor]:
         """Training batches, shuffled, each image mirrored with probability 1/2.
 
         The order is a pure function of (seed, epoch) and the flips of (seed, epoch, step): there is no sampler state,
@@ -68,16 +69,27 @@ class Images:
 
         Args:
             start: the step of this epoch to begin with.
+            share: the rows of every batch to yield, if several processes share the work.
+            pixels: this array as a tensor on a GPU; then the batches are made there, and nothing waits for the CPU.
 
         Yields:
             rgb (batch_size, 3, H, W) uint8.
         """
-        order = np.random.default_rng([seed, epoch]).permutation(len(self))
-        for step in range(start, self.steps(batch_size)):
-            rows = order[step * batch_size:(step + 1) * batch_size]
-            flips = np.random.default_rng([seed, epoch, step]).random(len(rows)) < 0.5
-            rgb = torch.from_numpy(self.rgb[rows])                      # uint8: a quarter of the memory of float32
-            yield torch.where(torch.from_numpy(flips)[:, None, None, None], rgb.flip(-1), rgb)
+        rows, flips = self._order(batch_size, seed, epoch)              # (steps, batch_size) each
+        if pixels is not None:
+            rows, flips = (torch.from_numpy(array).to(pixels.device) for array in (rows, flips))
+        for step in range(start, len(rows)):
+            # uint8: a quarter of the memory of float32
+            rgb = torch.from_numpy(self.rgb[rows[step, share]]) if pixels is None else pixels[rows[step, share]]
+            mirrored = torch.as_tensor(flips[step, share])
+            yield torch.where(mirrored[:, None, None, None], rgb.flip(-1), rgb)
+
+    def _order(self, batch_size: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
+        """The images of each step of an epoch, and which of them to mirror: (steps, batch_size) int64 and bool."""
+        steps, batch_size = self.steps(batch_size), min(batch_size, len(self))
+        order = np.random.default_rng([seed, epoch]).permutation(len(self))[:steps * batch_size]
+        flips = [np.random.default_rng([seed, epoch, step]).random(batch_size) < 0.5 for step in range(steps)]
+        return order.reshape(steps, batch_size), np.stack(flips)
 
     def in_order(self, batch_size: int) -> Iterator[Tensor]:
         """Every image once, as it is: rgb (up to batch_size, 3, H, W) uint8, to measure and to look at."""

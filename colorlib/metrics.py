@@ -1,7 +1,7 @@
 """How good the colors are, in numbers."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -37,23 +37,49 @@ def ab_mae(predicted: Tensor, actual: Tensor) -> Tensor:
     return (ab_hat - ab).abs().flatten(1).mean(1)
 
 
+def ab_auc(predicted: Tensor, actual: Tensor) -> Tensor:
+    """Area under the curve of Zhang et al. 2016, section 3.1: the share of pixels whose color is off by less than t.
+
+    t runs from 0 to 150 Lab units of distance in the ab plane. The area under a cumulative distribution up to 150 is
+    1 - mean(min(error, 150)) / 150, which is what is computed.
+
+    Args:
+        predicted, actual: rgb (B, 3, H, W), uint8 or float in [0, 1].
+
+    Returns:
+        (B,) in [0, 1], raw: every pixel counts the same.
+    """
+    (_, ab_hat), (_, ab) = color.split_lab(predicted), color.split_lab(actual)
+    distance = (ab_hat - ab).square().sum(1).sqrt()                   # (B,2,H,W) -> (B,H,W)
+    return 1 - distance.clamp(max=150).flatten(1).mean(1) / 150
+
+
 @torch.no_grad()
-def validate(model: nn.Module, objective: Objective, images: Images, batch_size: int = 64) -> Mapping[str, float]:
-    """Loss, PSNR (dB), ab MAE (Lab units) and colorfulness as a fraction of the truth's, each a mean over images."""
+def validate(model: nn.Module, objective: Objective, images: Images, batch_size: int = 64,
+             add_up: Callable[[Tensor], Tensor] = Tensor.cpu) -> Mapping[str, float]:
+    """Measure a network on images.
+
+    Args:
+        add_up: how to bring the sums of all processes together, if each of them measures some of the images.
+
+    Returns:
+        Loss, PSNR (dB), ab MAE (Lab units), AuC, colorfulness as a fraction of the truth's: each a mean over images.
+    """
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
-    sums = torch.zeros(5, dtype=torch.float64)                     # on the CPU: not every device has float64
+    rows = []
     for rgb in images.in_order(batch_size):
         rgb = rgb.to(device)
         gray = color.to_gray(rgb)
         output = model(gray)
         predicted = objective.decode(output, 100 * gray)
-        per_image = [psnr(predicted, rgb), ab_mae(predicted, rgb), color.colorfulness(predicted),
-                     color.colorfulness(rgb)]
-        sums[0] += objective.loss(output, rgb).item() * len(rgb)
-        sums[1:] += torch.stack(per_image).sum(1).cpu()
+        loss = objective.loss(output, rgb).expand(len(rgb))
+        rows.append(torch.stack([torch.ones_like(loss), loss, psnr(predicted, rgb), ab_mae(predicted, rgb),
+                                 ab_auc(predicted, rgb), color.colorfulness(predicted), color.colorfulness(rgb)]))
     model.train(was_training)
-    loss, psnr_mean, ab_mae_mean, ours, theirs = (sums / len(images)).tolist()
+    sums = torch.cat(rows, 1).sum(1)                               # on the device until here: to look would be to wait
+    count, *sums = add_up(sums).tolist()
+    loss, psnr_mean, ab_mae_mean, ab_auc_mean, ours, theirs = (sum_ / count for sum_ in sums)
     ratio = ours / theirs if theirs else math.nan                  # photos without color have no such fraction
-    return {"loss": loss, "psnr": psnr_mean, "ab_mae": ab_mae_mean, "colorfulness": ratio}
+    return {"loss": loss, "psnr": psnr_mean, "ab_mae": ab_mae_mean, "auc": ab_auc_mean, "colorfulness": ratio}

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from colorlib import color
-from colorlib.models import CourseNet
+from colorlib.models import CourseNet, UNet
 from colorlib.objectives import ABRegression, Objective, RGBRegression
 
-MODELS: Mapping[str, Callable[..., nn.Module]] = {"course": CourseNet}
+MODELS: Mapping[str, Callable[..., nn.Module]] = {"course": CourseNet, "unet": UNet}
 OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
     "rgb-l1": partial(RGBRegression, "l1"),
     "rgb-l2": partial(RGBRegression, "l2"),
@@ -32,7 +32,7 @@ class Recipe:
     model: str = "course"            # a key of MODELS
     objective: str = "rgb-l2"        # a key of OBJECTIVES
     size: int = 32                   # pixels of the images it was made for
-    options: dict[str, Any] = field(default_factory=dict)     # for the model: depth, width, batch_norm, bias
+    options: dict[str, Any] = field(default_factory=dict)     # for the model, such as depth and width
 
     def __post_init__(self):
         for kind, name, names in [("model", self.model, MODELS), ("objective", self.objective, OBJECTIVES)]:
@@ -55,7 +55,7 @@ class Recipe:
 
 
 @torch.no_grad()
-def colorize(model: nn.Module, objective: Objective, rgb: Tensor, batch_size: int = 64) -> Tensor:
+def colorize(model: nn.Module, objective: Objective, rgb: Tensor) -> Tensor:
     """What the network makes of the lightness of some pictures.
 
     Args:
@@ -68,7 +68,8 @@ def colorize(model: nn.Module, objective: Objective, rgb: Tensor, batch_size: in
     was_training = model.training
     model.eval()
     colored = []
-    for part in rgb.split(batch_size):
+    at_once = max(1, 64 * 32**2 // (rgb.shape[-2] * rgb.shape[-1]))    # as much memory at any size
+    for part in rgb.split(at_once):
         gray = color.to_gray(part.to(device))                          # (B,3,H,W) -> (B,1,H,W)
         colored.append(objective.decode(model(gray), 100 * gray).cpu())
     model.train(was_training)

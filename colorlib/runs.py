@@ -1,9 +1,11 @@
 """A run directory: what a training leaves behind, and all that it needs to go on.
 
-config.json       recipe, settings and data: what the run is
+config.json       recipe, settings, data and code: what the run is
 history.csv       the losses, every few steps, and the validation after each epoch
 last.ckpt         everything needed to continue
+previous.ckpt     the same at the end of the last whole epoch, to go back to
 best.safetensors  the weights with the lowest validation loss, and their recipe
+lock              held by the process that trains
 """
 
 import csv
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from colorlib.checkpoints import load_state, save_state, write_whole
@@ -23,42 +26,93 @@ from colorlib.errors import RunError, no_room
 from colorlib.objectives import Objective
 from colorlib.recipe import Recipe, colorize
 
-COLUMNS = ("step", "epoch", "loss", "valid_loss", "valid_psnr", "valid_ab_mae", "valid_colorfulness")
+COLUMNS = ("step", "epoch", "loss", "valid_loss", "valid_psnr", "valid_ab_mae", "valid_auc", "valid_colorfulness")
 
 
 class RunDir:
-    """The files of one run.
+    """The files of one run, locked against other processes for as long as this is entered (``with RunDir(...)``).
 
     Args:
         path: the directory, made if it is missing.
         identity: what the run is, as JSON values; anything that differs makes another run.
 
     Raises:
-        RunError: if the directory holds a run with another identity; it names each difference.
+        RunError: if another process trains in it, or if it holds a run with another identity: each difference is named.
+        WriteError: if nothing can be written there.
     """
 
     def __init__(self, path: Path, identity: dict[str, Any]):
-        self.path = path
-        self.best, self._last = path / "best.safetensors", path / "last.ckpt"
-        config = path / "config.json"
+        self.path, self.identity = path, identity
+        self._last, self._previous, self._config = path / "last.ckpt", path / "previous.ckpt", path / "config.json"
+        self._last_ends_epoch = False
+        self._lock = FileLock(path / "lock", timeout=0)
+
+    def __enter__(self) -> "RunDir":
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
+        except Timeout as error:
+            raise RunError(f"another process trains in {self.path}: wait for it, stop it, or give another run "
+                           "directory") from error
         except OSError as error:
-            raise no_room(path.parent, error) from error
-        if config.exists():
-            _expect_same(path, _read_config(config), identity)
-        else:
-            write_whole(config, json.dumps(identity, indent=1).encode())
+            raise no_room(self.path.parent, error) from error
+        try:
+            if self._config.exists():
+                _expect_same(self._config, self.identity)
+            self._write_config()
+        except BaseException:
+            self._lock.release()
+            raise
+        return self
 
-    def restore(self) -> dict[str, Any] | None:
-        """The state that was saved last, or None."""
-        return load_state(self._last) if self._last.exists() else None
+    def __exit__(self, *exception: object) -> None:
+        self._lock.release()
 
-    def save(self, state: dict[str, Any]) -> None:
-        """Keep a state; its "history" is also written as CSV."""
-        # The CSV first: killed in between, the run goes on from the older state, and writes both again.
-        write_whole(self.path / "history.csv", _as_csv(state["history"]).encode())
-        save_state(self._last, state)
+    def restore(self, step: int | None = None) -> dict[str, Any] | None:
+        """The state that was saved last, or None; with ``step``, the one that was saved at this step."""
+        damage = None
+        for path in (self._last, self._previous):
+            try:
+                state = load_state(path) if path.exists() else None
+            except RunError as error:
+                damage = error
+                continue
+            if state and step in (None, state["step"]):
+                if damage:
+                    print(f"{damage}; going on from {path.name}, after step {state['step']:,}")
+                self._last_ends_epoch = path == self._last and state["ends_epoch"]
+                return state
+        if damage:
+            raise RunError(f"{damage}: delete {self.path} and train again") from damage
+        return None
+
+    def save(self, state: dict[str, Any], best: bytes | None = None) -> None:
+        """Keep a state, and the best weights if they are new.
+
+        Args:
+            state: its "history" is also written as CSV; if it "ends_epoch", it outlives those that follow it until
+                another does.
+            best: the content of best.safetensors.
+
+        Raises:
+            WriteError: if it cannot be written; all that was kept before still is.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)        # deleted under our feet: everything is written anew
+        except OSError as error:
+            raise no_room(self.path.parent, error) from error
+        self._write_config()
+        if best:
+            write_whole(self.path / "best.safetensors", best)
+        # The checkpoint last: killed in between, the run goes on from the older one, and writes the others again.
+        write_whole(self.path / "history.csv", as_csv(state["history"]).encode())
+        keep_as = self._previous if self._last_ends_epoch and self._last.exists() else None
+        save_state(self._last, state, keep_as)
+        self._last_ends_epoch = state["ends_epoch"]
+
+    def _write_config(self) -> None:
+        if not self._config.exists():
+            write_whole(self._config, json.dumps(self.identity, indent=1).encode())
 
 
 @dataclass(frozen=True)
@@ -70,6 +124,7 @@ class Run:
     recipe: Recipe
     history: dict[str, np.ndarray]       # a column of history.csv each
     path: Path                           # the run directory
+    saved: bool = True                   # whether all of this is in it; a full disk may have kept it out
 
     def colorize(self, rgb: Tensor | np.ndarray) -> Tensor:
         """rgb (B,3,H,W) -> what the network makes of its lightness: rgb (B,3,H,W) in [0,1]."""
@@ -84,19 +139,17 @@ class Run:
 
 def read_history(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """The columns of a history.csv as float arrays; NaN where a row has no value."""
-    with Path(path).open(newline="") as file:
-        rows = list(csv.DictReader(file))
+    return parse_history(Path(path).read_text())
+
+
+def parse_history(text: str) -> dict[str, np.ndarray]:
+    """The columns of the text of a history.csv, as ``read_history``."""
+    rows = list(csv.DictReader(io.StringIO(text)))
     return {name: np.array([float(row[name] or "nan") for row in rows]) for name in COLUMNS}
 
 
-def _read_config(path: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(path.read_text()))
-    except (ValueError, TypeError) as error:
-        raise RunError(f"{path} is damaged: delete {path.parent} and train again") from error
-
-
-def _as_csv(history: list[dict[str, float]]) -> str:
+def as_csv(history: list[dict[str, float]]) -> str:
+    """The text of a history.csv."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
@@ -104,12 +157,15 @@ def _as_csv(history: list[dict[str, float]]) -> str:
     return text.getvalue()
 
 
-def _expect_same(path: Path, theirs: dict[str, Any], ours: dict[str, Any]) -> None:
-    theirs, ours = _flat(theirs), _flat(ours)
-    differing = [name for name in sorted(theirs | ours) if theirs.get(name) != ours.get(name)]
-    if differing:
+def _expect_same(path: Path, identity: dict[str, Any]) -> None:
+    try:
+        theirs, ours = _flat(json.loads(path.read_text())), _flat(identity)
+    except (ValueError, AttributeError) as error:
+        raise RunError(f"{path} is damaged: delete {path.parent} and train again") from error
+    if differing := [name for name in sorted(theirs | ours) if theirs.get(name) != ours.get(name)]:
         listed = "; ".join(f"{name} was {theirs.get(name)}, is now {ours.get(name)}" for name in differing)
-        raise RunError(f"{path} holds another run: {listed}. Give a new run directory, or delete this one")
+        raise RunError(f"{path.parent} holds another run: {listed}. Give another run directory, or delete this one; to "
+                       f"go on in it all the same, from what it has learned, delete {path.name}")
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

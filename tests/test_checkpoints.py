@@ -80,10 +80,10 @@ def test_a_missing_weights_file_is_named(tmp_path):
         load_weights(tmp_path / "nothing.safetensors")
 
 
-def test_a_damaged_state_says_what_to_delete(tmp_path):
+def test_a_damaged_state_is_named(tmp_path):
     save_state(tmp_path / "last.ckpt", {"step": 1})
     (tmp_path / "last.ckpt").write_bytes((tmp_path / "last.ckpt").read_bytes()[:50])
-    with pytest.raises(RunError, match=r"last.ckpt is damaged: delete .* and train again"):
+    with pytest.raises(RunError, match="last.ckpt is damaged"):
         load_state(tmp_path / "last.ckpt")
 
 

@@ -17,7 +17,7 @@ def test_train_leaves_a_run_and_repeats_it_at_once(tmp_path, capsys):
         assert "epoch 1: validation loss" in out
         assert out.endswith(f"done: {tmp_path / 'run'}\n")
     assert {file.name for file in (tmp_path / "run").iterdir()} == {
-        "config.json", "history.csv", "last.ckpt", "best.safetensors"}
+        "config.json", "history.csv", "last.ckpt", "previous.ckpt", "best.safetensors", "lock"}
 
 
 @pytest.mark.parametrize(("arguments", "status", "message"), [

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from colorlib import data, paths
-from colorlib.errors import DataError
+from colorlib.errors import WriteError
 
 
 def test_the_samples_are_several_hundred_crops_in_one_mapped_array(samples):
@@ -199,7 +199,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(tmp_path, monkeypatch):
         pytest.skip(f"cannot mount here: {mounted.stderr.decode().strip()}")
     try:
         monkeypatch.setenv("COLORLIB_HOME", str(small))
-        with pytest.raises(DataError, match="cannot write in .*: the disk is full. Make room"):
+        with pytest.raises(WriteError, match="cannot write in .*: the disk is full. Make room"):
             data.load("samples", "train", 32)
         left = [file for file in Path(small).rglob("*") if file.is_file() and file.suffix != ".lock"]
         assert left == []

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from colorlib.download import Download, fetch
-from colorlib.errors import DataError
+from colorlib.errors import DataError, WriteError
 
 CONTENT = np.random.default_rng(0).bytes(300_000)
 
@@ -137,7 +137,7 @@ def test_a_part_of_wrong_bytes_does_not_spoil_a_good_host(download_from, server,
 
 def test_a_folder_that_cannot_be_made_is_told(download_from, tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(DataError, match="cannot write in .*file"):
+    with pytest.raises(WriteError, match="cannot write in .*file"):
         fetch(download_from("good"), tmp_path / "file")
 
 
@@ -163,7 +163,7 @@ def test_a_full_disk_is_told(download_from, tmp_path):
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("only root can mount a small disk")
     try:
-        with pytest.raises(DataError, match="the disk is full"):
+        with pytest.raises(WriteError, match="the disk is full"):
             fetch(download_from("good"), small)
         assert not (small / "file.bin").exists()
     finally:

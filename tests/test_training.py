@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 
-from colorlib import color, runs, training
+from colorlib import color, runs
 from colorlib.checkpoints import load_weights
 from colorlib.errors import RunError
 from colorlib.images import Images
 from colorlib.recipe import Recipe, colorize
 from colorlib.runs import RunDir, read_history
+from colorlib.trainer import Trainer
 from colorlib.training import TrainConfig, fit
 
 RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8, "width": 8})
@@ -144,6 +145,7 @@ def test_without_a_directory_the_same_call_finds_its_own_run(split, home):
 SCRIPT = """
 from colorlib import data
 from colorlib.recipe import Recipe
+from colorlib.trainer import Trainer
 from colorlib.training import TrainConfig, fit
 train, valid = data.load("samples", "train", 16)[:320].hold_out(60)
 config = TrainConfig(num_epochs=EPOCHS, batch_size=32, lr=0.003, threads=1, save_seconds=0)
@@ -226,11 +228,10 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(split, tmp_pat
 
 
 def test_weights_worse_than_the_best_are_not_kept(split, tmp_path):
-    trainer = training.Trainer(RECIPE, CONFIG, RunDir(tmp_path, {}))
+    trainer = Trainer(RECIPE, split[0], replace(CONFIG, log_every=1), RunDir(tmp_path, {}))
     trainer.learn(next(split[0].batches(32)))
     for best_loss, kept in [(0.0, False), (float("inf"), True)]:
         trainer.best_loss = best_loss
-        trainer.log(epoch=0)
         trainer.end_epoch(split[1])
         assert (tmp_path / "best.safetensors").exists() == kept
         trainer.learn(next(split[0].batches(32)))
@@ -281,7 +282,11 @@ def test_sgd_takes_the_step_of_its_definition(samples, tmp_path):
     ({"lr": float("inf")}, "lr must be above 0, got inf"),
     ({"seed": -1}, "seed must be 0 or more, got -1"),
     ({"threads": 0}, "threads must be 1 or more, got 0"),
-    ({"optimizer": "adamm"}, "optimizer must be one of adam, sgd, got 'adamm'"),
+    ({"optimizer": "adamm"}, "optimizer must be one of adam, adamw, sgd, got 'adamm'"),
+    ({"schedule": "cosine"}, "schedule must be one of constant, one-cycle, got 'cosine'"),
+    ({"micro_batch": 0}, "micro_batch must be 1 or more, got 0"),
+    ({"weight_decay": float("nan")}, "weight_decay must be 0 or more, got nan"),
+    ({"ema": 1}, "ema must be from 0 to below 1, got 1"),
     ({"precision": "half"}, "precision must be one of auto, float32, bfloat16, got 'half'"),
 ])
 def test_a_setting_that_cannot_train_is_named(change, message):
@@ -299,11 +304,3 @@ def test_a_recipe_of_unknown_parts_is_refused(name, message):
 def test_images_of_another_size_are_refused(split, tmp_path):
     with pytest.raises(ValueError, match="the recipe is for 32 px, but train has 16 px images"):
         fit(replace(RECIPE, size=32), *split, CONFIG, tmp_path)
-
-
-def test_bfloat16_is_chosen_by_what_the_processor_computes_in(monkeypatch):
-    for capabilities, expected in [({"amx_bf16": True}, "bfloat16"), ({"avx512_bf16": True}, "bfloat16"),
-                                   ({"avx2": True}, "float32"), ({}, "float32")]:
-        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda c=capabilities: c, raising=False)
-        assert training._resolve_precision("auto", torch.device("cpu")) == expected
-        assert training._resolve_precision("float32", torch.device("cpu")) == "float32"

@@ -1,0 +1,41 @@
+"""What makes a run this run: recipe, settings, data, and the code that computes it."""
+
+import ast
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from colorlib import paths
+from colorlib.config import TrainConfig
+from colorlib.images import Images
+from colorlib.recipe import Recipe
+
+# The files that decide what a run computes, but for those that only read, write and show.
+CODE = ("color", "images", "models", "objectives", "recipe", "metrics", "optimizers", "trainer", "training")
+
+
+def identity(recipe: Recipe, train: Images, valid: Images, config: TrainConfig) -> dict[str, Any]:
+    """All that decides what a run computes, as JSON values; whatever differs makes another run."""
+    data = {"train": train.digest, "valid": valid.digest}
+    code = {name: code_digest((paths.PACKAGE / f"{name}.py").read_text()) for name in CODE}
+    return {"recipe": recipe.as_dict(), "config": config.identity(), "data": data, "code": code}
+
+
+def code_digest(source: str) -> str:
+    """A hash of Python source that changes with what it does, not with its comments, docstrings or layout."""
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return _digest(ast.unparse(tree))
+
+
+def named_by_content(recipe: Recipe, identity: dict[str, Any], num_epochs: int) -> Path:
+    """The run directory that belongs to these arguments of ``fit``, and to no others."""
+    digest = _digest(json.dumps([identity, num_epochs], sort_keys=True))
+    return paths.runs_dir() / f"{recipe.model}-{recipe.objective}-{recipe.size}px-{digest}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=4).hexdigest()

@@ -1,0 +1,243 @@
+"""The network in training and its state: all that is saved, and nothing else that could change a result."""
+
+import copy
+import math
+import time
+import warnings
+from contextlib import nullcontext
+from statistics import fmean
+from typing import Any
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from colorlib import color
+from colorlib.checkpoints import pack_weights
+from colorlib.config import TrainConfig
+from colorlib.errors import RunError, WriteError
+from colorlib.footprint import footprint
+from colorlib.images import Images
+from colorlib.memory import tightest
+from colorlib.metrics import validate
+from colorlib.optimizers import OPTIMIZERS, SCHEDULES, follow
+from colorlib.processor import resolve_precision
+from colorlib.recipe import Recipe
+from colorlib.runs import RunDir
+
+EXPLODED = 10        # a loss this many times that of the untrained network has nothing left to learn from
+ROLLBACKS = 3        # times to go back and try again with half the learning rate
+
+
+class Diverged(Exception):  # noqa: N818 (it is news, not an error: training goes on from where all was well)
+    """The loss is no number any more, or has exploded."""
+
+
+class Trainer:
+    """Learns batch by batch, alone or as one of several processes, each with its share of every batch."""
+
+    def __init__(self, recipe: Recipe, train: Images, config: TrainConfig, run_dir: RunDir):
+        self.recipe, self.config, self.run_dir = recipe, config, run_dir
+        # Device and processes are Accelerate's; precision is torch's: Accelerate fixes one for a whole process.
+        self.team = PartialState()
+        self.device = self.team.device
+        self.steps, self.batch_size = train.steps(config.batch_size), min(config.batch_size, len(train))
+        self.total = config.num_epochs * self.steps
+        if self.batch_size < self.team.num_processes:
+            raise ValueError(f"a batch of {self.batch_size} cannot be shared by {self.team.num_processes} processes")
+        state = run_dir.restore() or {}
+        self.precision = state.get("precision") or resolve_precision(config.precision, self.device)
+        self.objective = recipe.build_objective()
+        self.network = recipe.build_model(config.seed).to(self.device)
+        if self.device.type in ("cpu", "cuda"):
+            self.network.to(memory_format=torch.channels_last)      # the layout that their convolutions are fast in
+        self.micro_batch = self._micro_batch(state.get("micro_batch"))
+        self.average = copy.deepcopy(self.network).requires_grad_(False) if config.ema else None
+        self.model = DistributedDataParallel(self.network) if self.team.num_processes > 1 else self.network
+        self.optimizer = OPTIMIZERS[config.optimizer](
+            self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        self.step, self.history, self.best_loss, self.halvings = 0, [], math.inf, 0
+        self.losses: list[Tensor] = []         # of the last steps, on the device: to look at them is to wait for it
+        self.row: list[float] = []             # those that were looked at, and will be the next row of the history
+        self.unsaved_best: bytes | None = None
+        self.saved = True
+        self.looked_at = self.saved_at = time.monotonic()
+        if state:
+            self._restore(state)
+        elif self.team.is_main_process:
+            run_dir.save(self._state())        # a disk that cannot be written on is better known now
+
+    @property
+    def share(self) -> slice:
+        """The rows of a batch, or of a data set, that are this process's."""
+        return slice(self.team.process_index, None, self.team.num_processes)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return self.config.lr * SCHEDULES[self.config.schedule](self.step / self.total) / 2**self.halvings
+
+    @property
+    def result(self) -> nn.Module:
+        """The network that is validated and given back: the average, if there is one."""
+        return self.network if self.average is None else self.average
+
+    def loss(self, model: nn.Module, rgb: Tensor) -> Tensor:
+        """The loss of a network on rgb (B,3,H,W) uint8, computed in the precision of this run."""
+        gray = color.to_gray(rgb)                                    # (B,3,H,W) -> (B,1,H,W)
+        with self.autocast():
+            output = model(gray)                                     # (B,1,H,W) -> (B,C,H,W)
+        return self.objective.loss(output, rgb)
+
+    def autocast(self) -> torch.autocast:
+        """The context in which a network computes in the precision of this run."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")
+
+    def learn(self, rgb: Tensor) -> None:
+        """One step on this process's share of a batch: rgb (b,3,H,W) uint8.
+
+        Gradients add up over micro-batches, so that the step is that of the whole batch. Only batch norm, where a
+        network has it, sees each micro-batch, and each process's share, by itself.
+        """
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.lr
+        parts = rgb.to(self.device, non_blocking=True).split(self.micro_batch)
+        losses = []
+        for number, part in enumerate(parts, 1):
+            alone = self.team.num_processes == 1 or number == len(parts)
+            with nullcontext() if alone else self.model.no_sync():
+                loss = self.loss(self.model, part) * (len(part) / self.batch_size)
+                (loss * self.team.num_processes).backward()          # over processes the mean is taken, not the sum
+            losses.append(loss.detach())
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        if self.average:
+            follow(self.average, self.network, self.config.ema, self.step)
+        self.losses.append(torch.stack(losses).sum())
+        self.step += 1
+
+    def pause(self, stop: bool) -> bool:
+        """Between two steps, now and then: look at the losses, save. Returns whether to stop; all processes agree."""
+        now = time.monotonic()
+        save = now - self.saved_at > self.config.save_seconds
+        if self.team.num_processes > 1:
+            if self.step % self.config.log_every:
+                return False
+            asked = self._add_up(torch.tensor([float(stop), float(save)], device=self.device))
+            stop, save = (asked > 0).tolist()
+        if stop or save:
+            self.save()
+        elif self.team.num_processes > 1 or now - self.looked_at > 1:
+            self.look()
+        return stop
+
+    def look(self) -> None:
+        """Fetch the losses of the last steps, the only moment that waits for the device, and add rows to the history.
+
+        Raises:
+            Diverged: if a loss is not finite, or a row exceeds ten times the first.
+        """
+        losses = self._add_up(torch.stack(self.losses)).tolist() if self.losses else []
+        first, self.losses, self.looked_at = self.step - len(losses) + 1, [], time.monotonic()
+        for step, loss in enumerate(losses, first):
+            self.row.append(loss)
+            if not math.isfinite(loss):
+                raise Diverged(f"the loss is {loss} at step {step:,}")
+            if step % self.config.log_every and step % self.steps:
+                continue
+            mean = fmean(self.row)
+            self.history.append({"step": step, "epoch": -(-step // self.steps), "loss": mean})
+            self.row = []
+            if mean > EXPLODED * self.history[0]["loss"]:
+                raise Diverged(f"the loss has exploded to {mean:.3g} at step {step:,}")
+
+    def end_epoch(self, valid: Images) -> None:
+        """Validate, keep the weights if they are the best so far, and save.
+
+        Raises:
+            Diverged: if the losses, or the validation, say so.
+        """
+        self.look()
+        with self.autocast():
+            measured = validate(self.result, self.objective, valid[self.share], self.micro_batch, self._add_up)
+        if not math.isfinite(measured["loss"]):
+            raise Diverged(f"the validation loss is {measured['loss']} at step {self.step:,}")
+        self.history[-1] |= {f"valid_{name}": value for name, value in measured.items()}
+        if measured["loss"] < self.best_loss:
+            self.best_loss = measured["loss"]
+            self.unsaved_best = pack_weights(self.result, self.recipe)
+        self.save()
+
+    def save(self) -> None:
+        """Keep the state. If that fails, warn and go on: what is learned is in memory, the next time may succeed."""
+        self.look()
+        if self.team.is_main_process:
+            try:
+                self.run_dir.save(self._state(), self.unsaved_best)
+                self.unsaved_best, self.saved = None, True
+            except WriteError as error:
+                self.saved = False
+                warnings.warn(f"NOT SAVED at step {self.step:,}: {error}", stacklevel=2)
+        self.saved_at = time.monotonic()
+
+    def roll_back(self, why: Diverged) -> str:
+        """Return to the end of the last whole epoch, with half the learning rate; says so.
+
+        Raises:
+            RunError: at the fourth time.
+        """
+        if self.halvings == ROLLBACKS:
+            raise RunError(f"{why}, after {ROLLBACKS} times with half the learning rate: {self.run_dir.path} keeps the "
+                           f"last good state; give a new run directory and a lower lr than {self.config.lr:g}") from why
+        halvings, start = self.halvings + 1, (self.step - 1) // self.steps * self.steps
+        if not (state := self.run_dir.restore(start)):
+            raise RunError(f"{why}, and {self.run_dir.path} does not hold step {start:,} to go back to") from why
+        self._restore(state)
+        self.halvings = halvings
+        return f"{why}: back to step {self.step:,}, with half the learning rate"
+
+    def _state(self) -> dict[str, Any]:
+        here = {"torch": str(torch.__version__), "device": self.device.type, "processes": self.team.num_processes,
+                "threads": torch.get_num_threads()}
+        return {
+            "model": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else {},
+            "step": self.step, "history": self.history, "row": self.row, "best_loss": self.best_loss,
+            "halvings": self.halvings, "ends_epoch": self.step % self.steps == 0,
+            "precision": self.precision, "micro_batch": self.micro_batch, "here": here,
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        try:
+            self.network.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            if self.average:
+                self.average.load_state_dict(state["average"])
+        except (RuntimeError, ValueError) as error:
+            raise RunError(f"the checkpoint in {self.run_dir.path} is of another network or optimizer: give another "
+                           "run directory, or delete this one") from error
+        self.step, self.history, self.row = state["step"], state["history"], state["row"]
+        self.best_loss, self.halvings, self.losses = state["best_loss"], state["halvings"], []
+        here = self._state()["here"]
+        if changed := [f"{name} was {then}, is now {here[name]}" for name, then in state["here"].items()
+                       if then != here[name]]:
+            self.team.print(f"notice: {', '.join(changed)}: the last bits of what is computed from here on may differ")
+
+    def _micro_batch(self, before: int | None) -> int:
+        """The images to compute at once: as set, as before, or all of this process's; fewer if memory is short."""
+        whole = -(-self.batch_size // self.team.num_processes)
+        wanted = min(self.config.micro_batch or before or whole, whole)
+        # The weights, their gradients, two moments in Adam, the average; a checkpoint is packed in memory.
+        need = footprint(self.network, self.loss, self.recipe.size, copies=8)
+        limit = tightest(self.device)
+        found = need.micro_batch(wanted, limit)
+        if found < wanted:
+            self.team.print(f"notice: {wanted} images at once do not fit, {limit}: {found} at once, with the same "
+                            "gradients added up; batch norm sees them by themselves")
+        return found
+
+    def _add_up(self, numbers: Tensor) -> Tensor:
+        """The sum over all processes."""
+        return reduce(numbers, "sum") if self.team.num_processes > 1 else numbers
