@@ -55,7 +55,7 @@ class RunDir:
             raise RunError(f"another process trains in {self.path}: wait for it, stop it, or give another run "
                            "directory") from error
         except OSError as error:
-            raise no_room(self.path.parent, error) from error
+            raise no_room(self.path, error) from error
         try:
             if self._config.exists():
                 _expect_same(self._config, self.identity)
@@ -100,7 +100,7 @@ class RunDir:
         try:
             self.path.mkdir(parents=True, exist_ok=True)        # deleted under our feet: everything is written anew
         except OSError as error:
-            raise no_room(self.path.parent, error) from error
+            raise no_room(self.path, error) from error
         self._write_config()
         if best:
             write_whole(self.path / "best.safetensors", best)

@@ -9,8 +9,6 @@ from statistics import fmean
 from typing import Any
 
 import torch
-from accelerate import PartialState
-from accelerate.utils import reduce
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -23,6 +21,7 @@ from colorlib.images import Images
 from colorlib.memory import tightest
 from colorlib.metrics import validate
 from colorlib.optimizers import OPTIMIZERS, SCHEDULES, follow
+from colorlib.processes import add_up, team
 from colorlib.processor import resolve_precision
 from colorlib.recipe import Recipe
 from colorlib.runs import RunDir
@@ -40,8 +39,7 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, train: Images, config: TrainConfig, run_dir: RunDir):
         self.recipe, self.config, self.run_dir = recipe, config, run_dir
-        # Device and processes are Accelerate's; precision is torch's: Accelerate fixes one for a whole process.
-        self.team = PartialState()
+        self.team = team()
         self.device = self.team.device
         self.steps, self.batch_size = train.steps(config.batch_size), min(config.batch_size, len(train))
         self.total = config.num_epochs * self.steps
@@ -59,6 +57,7 @@ class Trainer:
         self.optimizer = OPTIMIZERS[config.optimizer](
             self.network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
         self.step, self.history, self.best_loss, self.halvings = 0, [], math.inf, 0
+        self.untrained = math.nan              # the loss of the first step
         self.losses: list[Tensor] = []         # of the last steps, on the device: to look at them is to wait for it
         self.row: list[float] = []             # those that were looked at, and will be the next row of the history
         self.unsaved_best: bytes | None = None
@@ -69,10 +68,10 @@ class Trainer:
         elif self.team.is_main_process:
             run_dir.save(self._state())        # a disk that cannot be written on is better known now
 
-    @property
-    def share(self) -> slice:
-        """The rows of a batch, or of a data set, that are this process's."""
-        return slice(self.team.process_index, None, self.team.num_processes)
+    def share(self, rows: int) -> slice:
+        """Which of so many rows, of a batch or of a data set, are this process's."""
+        number, processes = self.team.process_index, self.team.num_processes
+        return slice(rows * number // processes, rows * (number + 1) // processes)
 
     @property
     def lr(self) -> float:
@@ -125,7 +124,7 @@ class Trainer:
         if self.team.num_processes > 1:
             if self.step % self.config.log_every:
                 return False
-            asked = self._add_up(torch.tensor([float(stop), float(save)], device=self.device))
+            asked = add_up(torch.tensor([float(stop), float(save)], device=self.device))
             stop, save = (asked > 0).tolist()
         if stop or save:
             self.save()
@@ -137,12 +136,13 @@ class Trainer:
         """Fetch the losses of the last steps, the only moment that waits for the device, and add rows to the history.
 
         Raises:
-            Diverged: if a loss is not finite, or a row exceeds ten times the first.
+            Diverged: if a loss is not finite, or the mean of a row is ten times that of the untrained network.
         """
-        losses = self._add_up(torch.stack(self.losses)).tolist() if self.losses else []
+        losses = add_up(torch.stack(self.losses)).tolist() if self.losses else []
         first, self.losses, self.looked_at = self.step - len(losses) + 1, [], time.monotonic()
         for step, loss in enumerate(losses, first):
             self.row.append(loss)
+            self.untrained = loss if step == 1 else self.untrained
             if not math.isfinite(loss):
                 raise Diverged(f"the loss is {loss} at step {step:,}")
             if step % self.config.log_every and step % self.steps:
@@ -150,7 +150,7 @@ class Trainer:
             mean = fmean(self.row)
             self.history.append({"step": step, "epoch": -(-step // self.steps), "loss": mean})
             self.row = []
-            if mean > EXPLODED * self.history[0]["loss"]:
+            if mean > EXPLODED * self.untrained:
                 raise Diverged(f"the loss has exploded to {mean:.3g} at step {step:,}")
 
     def end_epoch(self, valid: Images) -> None:
@@ -161,7 +161,7 @@ class Trainer:
         """
         self.look()
         with self.autocast():
-            measured = validate(self.result, self.objective, valid[self.share], self.micro_batch, self._add_up)
+            measured = validate(self.result, self.objective, valid[self.share(len(valid))], self.micro_batch, add_up)
         if not math.isfinite(measured["loss"]):
             raise Diverged(f"the validation loss is {measured['loss']} at step {self.step:,}")
         self.history[-1] |= {f"valid_{name}": value for name, value in measured.items()}
@@ -205,7 +205,7 @@ class Trainer:
             "model": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
             "average": self.average.state_dict() if self.average else {},
             "step": self.step, "history": self.history, "row": self.row, "best_loss": self.best_loss,
-            "halvings": self.halvings, "ends_epoch": self.step % self.steps == 0,
+            "untrained": self.untrained, "halvings": self.halvings, "ends_epoch": self.step % self.steps == 0,
             "precision": self.precision, "micro_batch": self.micro_batch, "here": here,
         }
 
@@ -219,7 +219,8 @@ class Trainer:
             raise RunError(f"the checkpoint in {self.run_dir.path} is of another network or optimizer: give another "
                            "run directory, or delete this one") from error
         self.step, self.history, self.row = state["step"], state["history"], state["row"]
-        self.best_loss, self.halvings, self.losses = state["best_loss"], state["halvings"], []
+        self.best_loss, self.untrained, self.halvings = state["best_loss"], state["untrained"], state["halvings"]
+        self.losses = []
         here = self._state()["here"]
         if changed := [f"{name} was {then}, is now {here[name]}" for name, then in state["here"].items()
                        if then != here[name]]:
@@ -237,7 +238,3 @@ class Trainer:
             self.team.print(f"notice: {wanted} images at once do not fit, {limit}: {found} at once, with the same "
                             "gradients added up; batch norm sees them by themselves")
         return found
-
-    def _add_up(self, numbers: Tensor) -> Tensor:
-        """The sum over all processes."""
-        return reduce(numbers, "sum") if self.team.num_processes > 1 else numbers

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import PartialState
 from tqdm.auto import tqdm
 
 from colorlib import processor
@@ -14,8 +13,9 @@ from colorlib.config import TrainConfig
 from colorlib.errors import RunError
 from colorlib.identity import identity, named_by_content
 from colorlib.images import Images
-from colorlib.interrupt import deferred_interrupt
+from colorlib.interrupt import Interrupt, deferred_interrupt
 from colorlib.memory import freed_memory_kept
+from colorlib.processes import team
 from colorlib.recipe import Recipe
 from colorlib.runs import Run, RunDir, as_csv, parse_history
 from colorlib.trainer import Diverged, Trainer
@@ -47,23 +47,22 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
     """
     config = config or TrainConfig()
     for name, images in [("train", train), ("valid", valid)]:
-        if not len(images):
-            raise ValueError(f"{name} holds no images")
+        if len(images) < (processes := team().num_processes):
+            raise ValueError(f"{name} holds {len(images) or 'no'} images, and there are {processes} processes to learn")
         if images.size != recipe.size:
             raise ValueError(f"the recipe is for {recipe.size} px, but {name} has {images.size} px images")
     same = identity(recipe, train, valid, config)
-    team = PartialState()
     path = Path(run_dir) if run_dir is not None else named_by_content(recipe, same, config.num_epochs)
     directory = RunDir(path, same)
-    opened = directory if team.is_main_process else nullcontext()
-    with processor.computing(config.threads), freed_memory_kept(), opened:
-        team.wait_for_everyone()
-        run = _train(Trainer(recipe, train, config, directory), train, valid)
-        team.wait_for_everyone()
+    opened = directory if team().is_main_process else nullcontext()
+    with processor.computing(config.threads), freed_memory_kept(), opened, deferred_interrupt() as interrupt:
+        team().wait_for_everyone()
+        run = _train(Trainer(recipe, train, config, directory), train, valid, interrupt)
+        team().wait_for_everyone()
     return run
 
 
-def _train(trainer: Trainer, train: Images, valid: Images) -> Run:
+def _train(trainer: Trainer, train: Images, valid: Images, interrupt: Interrupt) -> Run:
     config, steps, path = trainer.config, trainer.steps, trainer.run_dir.path
     if trainer.step > trainer.total:
         raise RunError(f"{path} holds {trainer.step // steps} epochs, more than the {config.num_epochs} asked for: ask "
@@ -71,14 +70,14 @@ def _train(trainer: Trainer, train: Images, valid: Images) -> Run:
     trainer.team.print(_summary(trainer, train, valid))
     pixels = _on_gpu(train, trainer.device)
     hidden = trainer.step == trainer.total or not trainer.team.is_main_process
-    with tqdm(total=trainer.total * trainer.batch_size, unit=" images", disable=hidden) as bar, \
-            deferred_interrupt() as interrupt:
+    with tqdm(total=trainer.total * trainer.batch_size, unit=" images", disable=hidden) as bar:
         stopped = False
         while trainer.step < trainer.total and not stopped:
             epoch, start = divmod(trainer.step, steps)
             _show(bar, trainer)
             try:
-                for rgb in train.batches(config.batch_size, config.seed, epoch, start, trainer.share, pixels):
+                share = trainer.share(trainer.batch_size)
+                for rgb in train.batches(config.batch_size, config.seed, epoch, start, share, pixels):
                     trainer.learn(rgb)
                     if trainer.step % steps == 0:
                         trainer.end_epoch(valid)
@@ -112,8 +111,13 @@ def _summary(trainer: Trainer, train: Images, valid: Images) -> str:
     """One line: what is trained, on what, and how."""
     weights = sum(p.numel() for p in trainer.network.parameters())
     cpu = trainer.device.type == "cpu"
-    where = f"{torch.get_num_threads()} threads" if cpu else f"{trainer.device}"
-    where += f" in each of {trainer.team.num_processes} processes" if trainer.team.num_processes > 1 else ""
+    where = _counted(torch.get_num_threads(), "thread") if cpu else f"{trainer.device}"
+    processes = _counted(trainer.team.num_processes, "process")
     return (f"{trainer.recipe.model} {trainer.recipe.objective}, {weights:,} weights; {len(train):,} images of "
-            f"{train.name}, {len(valid):,} to validate; {trainer.precision}, {where}, batches of {trainer.batch_size} "
-            f"in micro-batches of {trainer.micro_batch}; in {trainer.run_dir.path.name}")
+            f"{train.name}, {len(valid):,} to validate; {trainer.precision}, {where}, {processes}, batches of "
+            f"{trainer.batch_size} in micro-batches of {trainer.micro_batch}; in {trainer.run_dir.path.name}")
+
+
+def _counted(number: int, thing: str) -> str:
+    plural = "" if number == 1 else "es" if thing.endswith("s") else "s"
+    return f"{number} {thing}{plural}"

@@ -14,9 +14,9 @@ SOLUTIONS = sorted(ROOT.glob("notebooks/solutions/*.ipynb"))
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
 
 # Data flows one way: a file imports only what stands before it.
-LAYERS = ["paths", "budget", "errors", "interrupt", "cgroups", "memory", "processor", "footprint", "color", "download",
-          "images", "sources", "data", "models", "objectives", "recipe", "checkpoints", "metrics", "optimizers",
-          "config", "runs", "identity", "trainer", "training", "figures", "widgets", "course", "cli"]
+LAYERS = ["paths", "budget", "errors", "interrupt", "cgroups", "memory", "processor", "processes", "footprint", "color",
+          "download", "images", "sources", "data", "models", "objectives", "recipe", "checkpoints", "metrics",
+          "optimizers", "config", "runs", "identity", "trainer", "training", "figures", "widgets", "course", "cli"]
 
 
 def requirements(lines):

@@ -1,39 +1,25 @@
-"""Training really learns, repeats itself to the byte, and goes on after anything that stops it."""
+"""Training really learns, and repeats itself to the byte."""
 
-import os
-import signal
-import subprocess
-import sys
-import time
-from dataclasses import fields, replace
-from itertools import count
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from tiny import CONFIG, FILES, RECIPE, contents, divide
 
-from colorlib import color, runs
+from colorlib import color
 from colorlib.checkpoints import load_weights
 from colorlib.errors import RunError
-from colorlib.images import Images
+from colorlib.metrics import validate
 from colorlib.recipe import Recipe, colorize
 from colorlib.runs import RunDir, read_history
 from colorlib.trainer import Trainer
 from colorlib.training import TrainConfig, fit
 
-RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8, "width": 8})
-CONFIG = TrainConfig(num_epochs=2, batch_size=32, lr=0.003, threads=1)
-FILES = ("last.ckpt", "best.safetensors", "history.csv", "config.json")
-
 
 @pytest.fixture(scope="module")
 def split(samples):
-    train, valid = samples[:320].hold_out(60)
-    return train, valid
-
-
-def contents(run):
-    return {name: (run.path / name).read_bytes() for name in FILES}
+    return divide(samples)
 
 
 @pytest.mark.parametrize("objective", ["rgb-l1", "rgb-l2", "ab-l1", "ab-l2"])
@@ -61,52 +47,6 @@ def test_the_precision_asked_for_is_the_one_computed_in(split, tmp_path):
     low, high = (fit(RECIPE, *split, replace(CONFIG, precision=p), tmp_path / p) for p in ("bfloat16", "float32"))
     assert not np.array_equal(low.history["loss"], high.history["loss"])
     np.testing.assert_allclose(low.history["loss"], high.history["loss"], rtol=0.1)
-
-
-class Interrupting(Images):
-    """Images during whose third batch somebody presses Ctrl-C."""
-
-    def batches(self, *arguments):
-        for i, batch in enumerate(super().batches(*arguments)):
-            if i == 2:
-                os.kill(os.getpid(), signal.SIGINT)
-            yield batch
-
-
-def test_interrupted_it_keeps_all_up_to_that_step_and_goes_on(split, tmp_path, capsys):
-    train, valid = split
-    whole = fit(RECIPE, train, valid, CONFIG, tmp_path / "whole")
-    interrupting = Interrupting(*(getattr(train, field.name) for field in fields(train)))
-    stopped = fit(RECIPE, interrupting, valid, CONFIG, tmp_path / "stopped")
-    assert "stopped after step 3 of 16" in capsys.readouterr().out
-    assert len(stopped.epochs) == 0
-    assert contents(fit(RECIPE, train, valid, CONFIG, tmp_path / "stopped")) == contents(whole)
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-
-
-def test_killed_between_its_last_two_files_it_still_ends_whole(split, tmp_path, monkeypatch):
-    written = count(1)
-
-    def die_at_the_last(write):
-        def wrapped(*arguments):
-            if next(written) == 5:                     # config.json; history.csv and last.ckpt after either epoch
-                raise SystemExit
-            write(*arguments)
-        return wrapped
-
-    whole = fit(RECIPE, *split, CONFIG, tmp_path / "whole")
-    with monkeypatch.context() as patch:
-        for name in ("write_whole", "save_state"):
-            patch.setattr(runs, name, die_at_the_last(getattr(runs, name)))
-        with pytest.raises(SystemExit):
-            fit(RECIPE, *split, CONFIG, tmp_path / "killed")
-    assert contents(fit(RECIPE, *split, CONFIG, tmp_path / "killed")) == contents(whole)
-
-
-def test_a_damaged_config_says_what_to_delete(split, tmp_path):
-    (tmp_path / "config.json").write_text("")
-    with pytest.raises(RunError, match=r"config.json is damaged: delete .* and train again"):
-        fit(RECIPE, *split, CONFIG, tmp_path)
 
 
 def test_training_on_nothing_is_refused(split, tmp_path):
@@ -142,66 +82,6 @@ def test_without_a_directory_the_same_call_finds_its_own_run(split, home):
     assert paths[0].parent == home / "runs"
 
 
-SCRIPT = """
-from colorlib import data
-from colorlib.recipe import Recipe
-from colorlib.trainer import Trainer
-from colorlib.training import TrainConfig, fit
-train, valid = data.load("samples", "train", 16)[:320].hold_out(60)
-config = TrainConfig(num_epochs=EPOCHS, batch_size=32, lr=0.003, threads=1, save_seconds=0)
-run = fit(Recipe("course", "ab-l1", 16, {"depth": 8, "width": 8}), train, valid, config, DIR)
-print("returned after step", int(run.history["step"][-1]) if len(run.history["step"]) else 0)
-"""
-
-
-def start(directory, num_epochs):
-    script = SCRIPT.replace("DIR", repr(str(directory))).replace("EPOCHS", str(num_epochs))
-    # A shell that runs tests in the background makes its children deaf to Ctrl-C; a terminal's children hear it.
-    hear = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler)}
-    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, **hear)
-
-
-def last_saved(directory):
-    file = directory / "history.csv"
-    return file.stat().st_mtime_ns if file.exists() else None
-
-
-def wait_until_it_saves(directory, process, before):
-    deadline = time.monotonic() + 120
-    while process.poll() is None and time.monotonic() < deadline:
-        if last_saved(directory) != before:
-            return
-        time.sleep(0.01)
-    raise AssertionError("training ended, or did not start, before it could be stopped")
-
-
-@pytest.mark.parametrize("stop", [signal.SIGKILL, signal.SIGINT], ids=["killed", "Ctrl-C"])
-def test_stopped_and_started_again_it_ends_with_the_same_bytes(stop, split, tmp_path):
-    num_epochs = 12
-    config = replace(CONFIG, num_epochs=num_epochs, save_seconds=0)
-    whole = fit(RECIPE, *split, config, tmp_path / "whole")
-    for _ in range(3):
-        before = last_saved(tmp_path / "stopped")
-        process = start(tmp_path / "stopped", num_epochs)
-        wait_until_it_saves(tmp_path / "stopped", process, before)
-        os.kill(process.pid, stop)
-        output, _ = process.communicate()
-        if stop == signal.SIGINT:
-            assert process.returncode == 0, "Ctrl-C must return what was learned, not raise"
-            assert "returned after step" in output
-    assert contents(fit(RECIPE, *split, config, tmp_path / "stopped")) == contents(whole)
-
-
-def test_another_run_in_the_directory_is_refused_with_every_difference(split, tmp_path):
-    fit(RECIPE, *split, replace(CONFIG, num_epochs=1), tmp_path)
-    before = {name: (tmp_path / name).read_bytes() for name in FILES}
-    with pytest.raises(RunError, match=r"config.lr was 0.003, is now 0.1; recipe.options.depth was 8, is now 11"):
-        fit(replace(RECIPE, options={"depth": 11, "width": 8}), *split, replace(CONFIG, lr=0.1), tmp_path)
-    with pytest.raises(RunError, match=r"data.train was"):
-        fit(RECIPE, split[0][1:], split[1], CONFIG, tmp_path)
-    assert {name: (tmp_path / name).read_bytes() for name in FILES} == before
-
-
 def test_fewer_epochs_than_the_run_has_are_refused(split, tmp_path):
     fit(RECIPE, *split, CONFIG, tmp_path)
     with pytest.raises(RunError, match="holds 2 epochs, more than the 1 asked for"):
@@ -222,7 +102,6 @@ def test_the_history_has_the_loss_of_every_step_in_it_once(split, tmp_path):
 def test_the_best_weights_are_those_of_the_lowest_validation_loss(split, tmp_path):
     run = fit(RECIPE, *split, replace(CONFIG, num_epochs=4, lr=0.02), tmp_path)
     model, recipe = load_weights(run.path / "best.safetensors")
-    from colorlib.metrics import validate
     measured = validate(model, recipe.build_objective(), split[1])
     assert measured["loss"] == pytest.approx(np.nanmin(run.history["valid_loss"]), rel=0.02)   # bfloat16 there
 

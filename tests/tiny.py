@@ -1,0 +1,21 @@
+"""A training small enough for a test: its recipe, its settings, its files."""
+
+from colorlib.images import Images
+from colorlib.recipe import Recipe
+from colorlib.runs import Run
+from colorlib.training import TrainConfig
+
+RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8, "width": 8})
+CONFIG = TrainConfig(num_epochs=2, batch_size=32, lr=0.003, threads=1)
+EVERYTHING = {"ema": 0.9, "schedule": "one-cycle", "optimizer": "adamw", "weight_decay": 0.01, "micro_batch": 20}
+FILES = ("last.ckpt", "best.safetensors", "history.csv", "config.json")
+
+
+def divide(samples: Images) -> tuple[Images, Images]:
+    """Images to train on, for 8 steps an epoch, and images to validate on."""
+    return samples[:320].hold_out(60)
+
+
+def contents(run: Run) -> dict[str, bytes]:
+    """The bytes of all that a run leaves behind."""
+    return {name: (run.path / name).read_bytes() for name in FILES}
