@@ -1,11 +1,15 @@
 """The command line: exit status and one-line messages."""
 
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+from colorlib.checkpoints import load_weights
 from colorlib.cli import main
+from colorlib.images import Images
+from colorlib.recipe import Recipe
 
 TINY = ["train", "--data", "samples", "--size", "8", "--epochs", "1", "--batch-size", "128", "--threads", "1"]
 
@@ -37,6 +41,31 @@ def test_what_cannot_be_done_is_said_without_a_traceback(arguments, status, mess
     assert done.returncode == status, done.stderr
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_what_the_options_say_is_what_is_trained(tmp_path, capsys):
+    options = ["--model", "unet", "--objective", "ab-l1", "--batch-size", "50", "--threads", "1", "--precision"]
+    for precision in ("float32", "bfloat16"):
+        assert main([*TINY, *options, precision, "--run-dir", str(tmp_path / precision)]) == 0
+        assert f"; {precision}, 1 thread, 1 process, batches of 50 in" in (out := capsys.readouterr().out)
+        assert "unet ab-l1" in out
+        assert load_weights(tmp_path / precision / "best.safetensors")[1] == Recipe("unet", "ab-l1", 8)
+
+
+@pytest.mark.filterwarnings("always:NOT SAVED")
+def test_what_could_not_be_saved_is_not_done(tmp_path, capsys, monkeypatch):
+    """The directory is taken away while it trains, and its place taken by a file."""
+    def remove(*arguments):
+        shutil.rmtree(tmp_path / "run")
+        (tmp_path / "run").touch()
+        return batches(*arguments)
+
+    batches = Images.batches
+    monkeypatch.setattr(Images, "batches", remove)
+    assert main([*TINY, "--run-dir", str(tmp_path / "run")]) == 1
+    said = capsys.readouterr()
+    assert "colorlib: NOT SAVED at step" in said.err
+    assert f"not finished: {tmp_path / 'run'}" in said.out
 
 
 def test_another_run_in_the_directory_fails_with_the_difference(tmp_path, capsys):

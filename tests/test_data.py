@@ -83,6 +83,21 @@ def test_flips_differ_from_step_to_step(samples):
     assert first != second
 
 
+def test_the_shares_of_several_processes_make_up_the_batch(samples):
+    whole = list(samples.batches(64, seed=1, epoch=2, start=3))
+    shares = [samples.batches(64, 1, 2, 3, share) for share in (slice(0, 21), slice(21, 64))]
+    for batch, first, second in zip(whole, *shares, strict=True):
+        assert torch.equal(torch.cat([first, second]), batch)
+
+
+def test_batches_made_from_a_tensor_are_the_same(samples):
+    """As on a GPU, where the pixels are."""
+    pixels = torch.from_numpy(np.array(samples.rgb))
+    arguments = {"batch_size": 64, "seed": 1, "epoch": 2, "share": slice(5, 50)}
+    for ours, theirs in zip(samples.batches(**arguments, pixels=pixels), samples.batches(**arguments), strict=True):
+        assert torch.equal(ours, theirs)
+
+
 def test_in_order_yields_everything_unchanged(samples):
     assert np.array_equal(torch.cat(list(samples.in_order(100))).numpy(), samples.rgb)
 

@@ -35,6 +35,18 @@ def test_ab_mae_agrees_with_scikit_image():
     assert metrics.ab_mae(a, b).tolist() == pytest.approx(expected.tolist(), rel=1e-4)
 
 
+def test_ab_auc_is_the_area_under_the_share_of_pixels_within_each_distance():
+    """Zhang et al. 2016, section 3.1, taken literally: distances up to 0, 1, ..., 150, and the trapezoidal rule."""
+    a, b = two_batches()
+    lab = [skimage.color.rgb2lab(x.numpy(), channel_axis=1)[:, 1:] for x in (a, b)]
+    distance = np.sqrt(np.square(lab[0] - lab[1]).sum(1)).reshape(len(a), -1)
+    assert (distance > 150).any()
+    within = np.stack([(distance <= threshold).mean(1) for threshold in range(151)], 1)
+    area = (within[:, 1:] + within[:, :-1]).sum(1) / 2 / 150
+    assert metrics.ab_auc(a, b).tolist() == pytest.approx(area.tolist(), abs=1e-3)
+    assert metrics.ab_auc(a, a).tolist() == [1, 1, 1]
+
+
 class Constant(nn.Module):
     """A network that answers every image with the same number; it counts no batch."""
 
@@ -56,6 +68,17 @@ def test_validation_of_a_network_that_leaves_everything_gray(samples):
     assert measured["loss"] == pytest.approx(np.abs(lab[:, 1:]).mean() / 100, rel=1e-3)
     assert measured["psnr"] == pytest.approx(psnr.mean(), rel=1e-3)
     assert measured["colorfulness"] == pytest.approx(0, abs=1e-3)
+    distance = np.sqrt(np.square(lab[:, 1:]).sum(1))
+    assert measured["auc"] == pytest.approx(1 - distance.clip(max=150).mean() / 150, rel=1e-4)
+
+
+def test_parts_measured_apart_add_up_to_the_whole(samples):
+    """As two processes do: one says what it has, the other, with a third of the images, adds its own."""
+    sums = []
+    question = Constant(2, 0), ABRegression()
+    metrics.validate(*question, samples[:100], add_up=lambda tensor: sums.append(tensor) or tensor)
+    both = metrics.validate(*question, samples[100:150], add_up=lambda tensor: tensor + sums[0])
+    assert both == pytest.approx(metrics.validate(*question, samples[:150]), rel=1e-5)
 
 
 def test_photos_without_color_have_no_fraction_of_it(samples):

@@ -1,11 +1,11 @@
-"""The study's network: its layers counted, its shapes tried."""
+"""The networks: their layers counted, their shapes tried."""
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from colorlib.models import CourseNet
+from colorlib.models import CourseNet, Residual, UNet
 
 
 @pytest.mark.parametrize("depth", [8, 11])
@@ -61,14 +61,57 @@ def test_an_odd_size_is_the_top_left_of_the_next_multiple_of_four():
     assert torch.equal(model(gray), model(extended)[..., :33, :47])
 
 
+@pytest.mark.parametrize("options", [{}, {"patch": 2}, {"depth": 1}, {"depth": 3, "patch": 4}], ids=str)
+@pytest.mark.parametrize("size", [(8, 8), (32, 32), (50, 50), (33, 47), (9, 128)])
+def test_the_unets_output_has_the_input_size(options, size):
+    model = UNet(2, **{"width": 4} | options).eval()
+    assert model(torch.rand(2, 1, *size)).shape == (2, 2, *size)
+
+
+@pytest.mark.parametrize("patch", [1, 2])
+def test_the_unets_weights_are_as_many_as_counted_by_hand(patch):
+    def conv(i, o):
+        return 9 * i * o + 2 * o                               # 3 x 3 without bias, then batch norm
+    blocks = 2 * 2 * conv(4, 4) + 2 * conv(8, 8)               # two of two convolutions above, one below
+    ways = conv(4, 8) + (8 * 4 + 4)                            # down, and 1 x 1 with bias up
+    ends = conv(patch**2, 4) + (9 * 4 * 3 * patch**2 + 3 * patch**2)
+    assert sum(p.numel() for p in UNet(3, width=4, depth=2, patch=patch).parameters()) == blocks + ways + ends
+
+
+def test_a_new_residual_block_changes_nothing_that_a_relu_would_not():
+    x = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(Residual(4)(x), x.relu())
+
+
+def test_the_unet_sees_the_whole_square_and_keeps_edges_in_their_place():
+    """By skips alone a pixel reaches its own place; through four levels it reaches all of 32 x 32 from the center."""
+    model = UNet(1, width=4).eval()
+    gray = torch.rand(1, 1, 32, 32, requires_grad=True)
+    for block in model.modules():
+        if isinstance(block, Residual):
+            torch.nn.init.ones_(block.body[-1].weight)
+    model(gray)[0, 0, 16, 16].backward()
+    assert (gray.grad != 0).float().mean() > 0.9
+
+
+def test_patches_are_the_pixels_of_squares():
+    """With the network between them left out, pixels come back where they were: Shi et al. 2016, figure 1."""
+    model = UNet(1, patch=2)
+    gray = torch.arange(64.0).reshape(1, 1, 8, 8)
+    patches = model.stem[0](gray)
+    assert patches[0, :, 0, 0].tolist() == [0, 1, 8, 9]
+    assert torch.equal(model.head[-1](patches), gray)
+
+
+@pytest.mark.parametrize("model", [CourseNet, UNet])
 @pytest.mark.parametrize(("gray", "message"), [
     (torch.zeros(2, 3, 32, 32), "color.to_gray"),
     (torch.zeros(32, 32), "color.to_gray"),
     (torch.zeros(1, 1, 7, 32), "at least 8 x 8"),
 ])
-def test_a_wrong_input_is_explained(gray, message):
+def test_a_wrong_input_is_explained(model, gray, message):
     with pytest.raises(ValueError, match=message):
-        CourseNet(3, width=4)(gray)
+        model(3, width=4)(gray)
 
 
 def test_a_depth_that_does_not_exist_is_named():
