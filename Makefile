@@ -29,7 +29,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 bench: $(READY)
-	$(BIN)/python benchmarks/precision.py
+	$(BIN)/python benchmarks/speed.py
 
 clean:
 	rm -rf .venv runs data/cache .pytest_cache .ruff_cache
