@@ -59,21 +59,23 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     from colorlib import data
+    from colorlib.processes import team
     from colorlib.recipe import Recipe
     from colorlib.training import TrainConfig, fit
 
+    say = team().print                           # once, however many processes train
     recipe = Recipe(options.model, options.objective, options.size)
     config = TrainConfig(num_epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
                          precision=options.precision, threads=options.threads)
     images = data.load(options.data, "train", options.size, options.root)
     train, valid = images.hold_out(max(1, min(2000, len(images) // 10)))
-    print(images.source)
+    say(images.source)
     run = fit(recipe, train, valid, config, options.run_dir)
     for row in run.epochs:
-        print("epoch {epoch:.0f}: validation loss {valid_loss:.4f}, PSNR {valid_psnr:.2f} dB, "
-              "ab MAE {valid_ab_mae:.2f} Lab units, colorfulness {valid_colorfulness:.2f} of the truth".format(**row))
+        say("epoch {epoch:.0f}: validation loss {valid_loss:.4f}, PSNR {valid_psnr:.2f} dB, "
+            "ab MAE {valid_ab_mae:.2f} Lab units, colorfulness {valid_colorfulness:.2f} of the truth".format(**row))
     done = bool(run.epochs) and run.epochs[-1]["epoch"] == options.epochs and run.saved
-    print(f"{'done' if done else 'not finished'}: {run.path}")
+    say(f"{'done' if done else 'not finished'}: {run.path}")
     return 0 if done else 1
 
 

@@ -1,0 +1,112 @@
+"""Kill a training with SIGKILL at random moments, start it again each time, and compare the files that it leaves.
+
+They must be equal to the byte to those of an undisturbed run: weights, optimizer, averages and history. It saves after
+every step, so that many kills hit a file that is being written. Needs a system that can fork.
+"""
+
+import argparse
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from colorlib import data
+from colorlib.color import to_gray
+from colorlib.footprint import footprint
+from colorlib.images import Images
+from colorlib.recipe import Recipe
+from colorlib.training import TrainConfig, fit
+
+RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8})
+EPOCHS = 10              # with 8 steps each
+KILLS_PER_RUN = 10
+
+
+def settings(precision: str) -> TrainConfig:
+    """All at once: averages, a cycle of learning rates, micro-batches that do not divide the batch."""
+    return TrainConfig(EPOCHS, 32, 0.003, "adamw", weight_decay=0.01, schedule="one-cycle", ema=0.99, threads=1,
+                       precision=precision, micro_batch=20, save_seconds=0)
+
+
+def start(train: Images, valid: Images, config: TrainConfig, folder: Path) -> int:
+    """Go on with a run in a child process, silently; its number."""
+    if child := os.fork():
+        return child
+    status = 1
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        fit(RECIPE, train, valid, config, folder)
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All that a run leaves behind."""
+    return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
+
+
+def whole_run(train: Images, valid: Images, config: TrainConfig, folder: Path) -> dict[str, bytes]:
+    """What an undisturbed run, or what is left of one, ends with."""
+    _, status = os.waitpid(start(train, valid, config, folder), 0)
+    if status:
+        sys.exit(f"training failed in {folder}")
+    return contents(folder)
+
+
+def kill(train: Images, valid: Images, config: TrainConfig, folder: Path, wait: float) -> Iterator[str]:
+    """Start or go on, kill after some seconds; what was hit: nothing if it ended before."""
+    child = start(train, valid, config, folder)
+    time.sleep(wait)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        writing = [file.name for file in folder.glob("*.tmp")] if folder.exists() else []
+        yield f"writing {writing[0]}" if writing else "between two writes"
+
+
+def prepare() -> None:
+    """What torch does once, done here, so that kills do not hit this more often than training."""
+    torch.set_num_threads(1)                                    # a process with more cannot fork
+    objective = RECIPE.build_objective()
+    footprint(RECIPE.build_model(), lambda model, rgb: objective.loss(model(to_gray(rgb)), rgb), RECIPE.size, 1)
+
+
+def main() -> None:
+    """Kill, compare and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=50, help="for each precision (default: 50)")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    moments = random.Random(options.seed)
+    prepare()
+    train, valid = data.load("samples", "train", RECIPE.size)[:320].hold_out(60)
+    for precision in ("float32", "bfloat16"):
+        config = settings(precision)
+        with tempfile.TemporaryDirectory() as folder:
+            began = time.monotonic()
+            expected = whole_run(train, valid, config, Path(folder) / "whole")
+            seconds = time.monotonic() - began
+            hits: list[str] = []
+            run = 0
+            while len(hits) < options.kills:
+                path = Path(folder) / str(run)
+                for _ in range(KILLS_PER_RUN):
+                    hits += kill(train, valid, config, path, moments.uniform(0, seconds / 4))
+                if whole_run(train, valid, config, path) != expected:
+                    sys.exit(f"{precision}: not the same bytes after {len(hits)} kills")
+                run += 1
+        print(f"{precision}: {len(hits)} kills in {run} runs, each ended with the same bytes as an undisturbed run of "
+              f"{seconds:.1f} s; " + ", ".join(f"{hits.count(kind)} {kind}" for kind in sorted(set(hits))))
+
+
+if __name__ == "__main__":
+    main()
