@@ -37,7 +37,7 @@ from colorlib.training import TrainConfig
 
 T = TypeVar("T")
 NETWORKS = {"CourseNet": "course", "UNet": "unet"}
-WARM_UP = 3              # steps: the first ones choose kernels and take memory
+WARM_UP = 3              # steps: the first choose kernels and take memory
 SECONDS = 4              # of a turn
 
 
@@ -95,16 +95,7 @@ def noise(size: int, count: int = 4096) -> Images:
 
 def turn(way: Student | Ours, recipe: Recipe, threads: int) -> tuple[float, float]:
     """Train for some seconds: images a second, and the most memory in bytes."""
-    device, ended, held = team().device, threading.Event(), [0]
-
-    def watch() -> None:
-        while not ended.wait(0.05):
-            held.append(anonymous())
-
-    images = noise(recipe.size)
-    watching = threading.Thread(target=watch)
-    watching.start()
-    steps = way.steps(recipe, images, threads)
+    device, steps = team().device, way.steps(recipe, noise(recipe.size), threads)
     for _ in range(WARM_UP):
         next(steps)
     synchronize(device)
@@ -113,10 +104,25 @@ def turn(way: Student | Ours, recipe: Recipe, threads: int) -> tuple[float, floa
         next(steps)
         count += 1
     synchronize(device)
-    seconds = time.perf_counter() - start
+    speed = count * way.batch_size / (time.perf_counter() - start)
+    return speed, torch.cuda.max_memory_allocated() if device.type == "cuda" else most_held(steps)
+
+
+def most_held(steps: Iterator[object]) -> int:
+    """The most memory that a few steps hold. To look makes them slower: it has its own time."""
+    ended, held = threading.Event(), [0]
+
+    def watch() -> None:
+        while not ended.wait(0.02):
+            held.append(anonymous())
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    for _ in range(WARM_UP):
+        next(steps)
     ended.set()
     watching.join()
-    return count * way.batch_size / seconds, torch.cuda.max_memory_allocated() if device.type == "cuda" else max(held)
+    return max(held)
 
 
 def synchronize(device: torch.device) -> None:
