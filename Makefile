@@ -1,5 +1,5 @@
 # make course    run the notebooks with the data at hand, look at runs/course/*.html
-# make data      download CIFAR-10 into data/
+# make data      download CIFAR-10 and Animals-10 into data/
 # make test      all tests, notebooks included
 # make lab       open the notebooks in JupyterLab
 # make bench     measure speed on this machine
@@ -20,6 +20,7 @@ course: $(READY)
 
 data: $(READY)
 	$(BIN)/colorlib data get cifar10
+	$(BIN)/colorlib data get animals10
 
 test: $(READY)
 	$(BIN)/ruff check
@@ -39,5 +40,5 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"colorlib needs Python 3.10 or newer, $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet torch torchvision --index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --editable '.[dev]'
+	$(BIN)/pip install --quiet --editable '.[dev,hub,heic]'
 	@touch $@

@@ -42,8 +42,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         description="Train a network. Stopped, by Ctrl-C or a crash, the same command goes on where it was.",
         epilog="example:\n  colorlib train --data cifar10 --objective ab-l1 --epochs 3 --run-dir runs/first")
     add = parser.add_argument
-    add("--data", required=True, metavar="NAME", help="cifar10, or samples (the embedded photos)")
-    add("--root", metavar="DIR", help="the folder that holds the data (default: data/, then COLORLIB_DATA)")
+    add("--data", required=True, metavar="NAME",
+        help="cifar10, animals10, animals3, samples (embedded), or folder (your own photos, with --root)")
+    add("--root", metavar="DIR", help="the folder or zip that holds the data (default: data/, then COLORLIB_DATA)")
     add("--model", default="course", metavar="NAME", help="course: the study's 11 convolutions (default); or unet")
     add("--objective", default="rgb-l2", metavar="NAME", help="rgb-l1, rgb-l2 (default), ab-l1 or ab-l2")
     add("--size", type=int, default=32, metavar="N", help="pixels along each side (default: %(default)s)")
@@ -67,9 +68,8 @@ def _train(options: argparse.Namespace) -> int:
     recipe = Recipe(options.model, options.objective, options.size)
     config = TrainConfig(num_epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
                          precision=options.precision, threads=options.threads)
-    images = data.load(options.data, "train", options.size, options.root)
-    train, valid = images.hold_out(max(1, min(2000, len(images) // 10)))
-    say(images.source)
+    train, valid = data.load_to_train(options.data, options.size, options.root)
+    say(train.source)
     run = fit(recipe, train, valid, config, options.run_dir)
     for row in run.epochs:
         say("epoch {epoch:.0f}: validation loss {valid_loss:.4f}, PSNR {valid_psnr:.2f} dB, "
@@ -84,7 +84,7 @@ def _add_data(commands: argparse._SubParsersAction) -> None:
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     get = actions.add_parser("get", help="download a data set, unless there is a copy of it",
                              epilog="example: colorlib data get cifar10")
-    get.add_argument("name", metavar="NAME", help="cifar10")
+    get.add_argument("name", metavar="NAME", help="cifar10, animals10 or animals3")
     get.set_defaults(run=_data_get)
     info = actions.add_parser("info", help="say which data sets are there, and where")
     info.set_defaults(run=_data_info)
@@ -102,6 +102,9 @@ def _data_info(options: argparse.Namespace) -> int:
     from colorlib import data
 
     for name in data.DATASETS:
+        if name == "folder":
+            print("folder: any folder or zip of photos, with --root")
+            continue
         copy = data.find(name)
         print(f"{name}: {copy[0] if copy else f'not here; get it with: colorlib data get {name}'}")
     return 0

@@ -12,6 +12,14 @@ class DataError(ColorlibError):
     """Images that cannot be had or read."""
 
 
+class PictureError(DataError):
+    """One file that yields no picture: its ``fate`` in a word, and the ``cause`` as the end of a sentence."""
+
+    def __init__(self, name: str, fate: str, cause: str):
+        super().__init__(f"{name} cannot be read: {cause}. Delete it, or put a whole copy in its place")
+        self.fate, self.cause = fate, cause
+
+
 class RunError(ColorlibError):
     """A run directory, or a weights file, that cannot be used as asked."""
 

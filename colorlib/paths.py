@@ -40,6 +40,11 @@ def search_dirs(root: str | os.PathLike | None = None) -> list[Path]:
     return [data_dir(), *([Path(named), home() / named] if named else [])]
 
 
+def shown(path: Path) -> str:
+    """A path as a reader wants to see it: from ``home()`` on, if it is there."""
+    return path.relative_to(home()).as_posix() if path.is_relative_to(home()) else str(path)
+
+
 def samples_dir() -> Path:
     """The embedded photos: inside an installed package, or in ``data/samples`` of a checkout."""
     installed = PACKAGE / "samples"

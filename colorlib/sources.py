@@ -6,25 +6,26 @@ A source has the methods of ``Source``. To read another form is to add one class
 import io
 import pickle
 import tarfile
-import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 from PIL import Image
 
+from colorlib.decoding import decode, many_pictures, square
 from colorlib.errors import DataError
-
-GET_AGAIN = "it may have been cut while it was copied or downloaded. Delete it and get it again"
+from colorlib.files import GET_AGAIN, Folder, open_tree
+from colorlib.parallel import in_order
 
 
 class Picture(NamedTuple):
-    """One picture of a data set, before it is prepared."""
+    """One picture of a data set."""
 
-    image: Image.Image
+    image: Image.Image       # RGB, a square of the size asked for
     label: int
     group: int               # pictures of one group (crops of one photo) are never on both sides of a split
 
@@ -36,8 +37,12 @@ class Source(Protocol):
     classes: tuple[str, ...]     # the names that Picture.label counts through
     about: str                   # which kind of copy it is, in a few words
 
-    def pictures(self, split: str, size: int) -> Iterator[Picture]:
-        """The pictures of a split, in an order that depends on nothing but the content."""
+    def count(self, split: str) -> int | None:
+        """How many pictures a split has, if that is known before they are read."""
+        ...
+
+    def pictures(self, split: str, size: int, start: int = 0) -> Iterator[Picture]:
+        """The pictures of a split from number ``start`` on, in an order that depends on nothing but the content."""
         ...
 
 
@@ -53,12 +58,18 @@ class CifarBatches:
             (meta,) = self._read("batches.meta")
             self.classes = tuple(meta["label_names"])
 
-    def pictures(self, split: str, size: int) -> Iterator[Picture]:
+    def count(self, split: str) -> None:
+        return None
+
+    def pictures(self, split: str, size: int, start: int = 0) -> Iterator[Picture]:
+        return islice(self._pictures(split, size), start, None)
+
+    def _pictures(self, split: str, size: int) -> Iterator[Picture]:
         group = 0
         with self._readable():
             for batch in self._read(*self.batches[split]):
                 for row, label in zip(batch["data"].reshape(-1, 3, 32, 32), batch["labels"], strict=True):
-                    yield Picture(Image.fromarray(row.transpose(1, 2, 0)), label, group)
+                    yield Picture(square(Image.fromarray(row.transpose(1, 2, 0)), size), label, group)
                     group += 1
 
     @contextmanager
@@ -105,57 +116,37 @@ class ImageTree:
 
     def __init__(self, path: Path):
         self.path = path
-        folders: dict[tuple[str, str], list[str]] = {}
-        for name in self._names():
-            where = _split_and_class(name, self.splits)
-            if where:
-                files = folders.setdefault(where, [])
-                files += [] if name.endswith("/") else [name]
-        self.folders = folders
-        self.about = f"{' and '.join(sorted({PurePosixPath(n).suffix for f in folders.values() for n in f}))} files"
-        self.classes = tuple(sorted({class_name for _, class_name in folders}))
+        self.folders: dict[tuple[str, str], list[str]] = {}
+        with open_tree(path) as tree:
+            for listed in tree.list():
+                if where := _split_and_class(listed.name, self.splits):
+                    files = self.folders.setdefault(where, [])
+                    files += [] if listed.name.endswith("/") else [listed.name]
+        kinds = {PurePosixPath(file).suffix for files in self.folders.values() for file in files}
+        self.about = f"{' and '.join(sorted(kinds))} files"
+        self.classes = tuple(sorted({class_name for _, class_name in self.folders}))
         if not self.classes:
             raise DataError(f"{path} has no train/<class>/ or test/<class>/ with pictures in it")
 
-    def pictures(self, split: str, size: int) -> Iterator[Picture]:
+    def count(self, split: str) -> int:
+        return sum(len(files) for (where, _), files in self.folders.items() if where == split)
+
+    def pictures(self, split: str, size: int, start: int = 0) -> Iterator[Picture]:
         files = []
         for label, class_name in enumerate(self.classes):
             names = self.folders.get((split, class_name), [])
             if not names:
                 raise DataError(f"{self.path}: the class folder {split}/{class_name} is empty. "
                                 "Delete the class in every split, or add its pictures")
-            files += [(name, label) for name in sorted(names)]
+            files += [(name, label) for name in names]
         # Shuffled once and for all, so that any slice of the data set is a fair sample of its classes.
         order = np.random.default_rng(0).permutation(len(files))
-        with self._reader() as read:
-            for group, (name, label) in enumerate(files[i] for i in order):
-                yield Picture(decode(read(name), f"{self.path}: {name}"), label, group)
-
-    def _names(self) -> list[str]:
-        """All files and folders, folders with a slash at the end; what hides behind a dot is not for us."""
-        if self.path.is_dir():
-            names = [f"{p.relative_to(self.path).as_posix()}{'/' * p.is_dir()}" for p in self.path.rglob("*")]
-        else:
-            with self._zip() as archive:
-                names = archive.namelist()
-        return [n for n in names if not any(part.startswith((".", "__MACOSX")) for part in PurePosixPath(n).parts)]
-
-    @contextmanager
-    def _zip(self) -> Iterator[zipfile.ZipFile]:
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                yield archive
-        except (zipfile.BadZipFile, EOFError, zlib.error, RuntimeError, NotImplementedError) as error:
-            raise DataError(f"{self.path} is damaged ({error}): {GET_AGAIN}") from error
-
-    @contextmanager
-    def _reader(self) -> Iterator[Any]:
-        """A function from a name to the bytes of that file."""
-        if self.path.is_dir():
-            yield lambda name: _read(self.path / name)
-        else:
-            with self._zip() as archive:
-                yield archive.read
+        with many_pictures(), open_tree(self.path) as tree:
+            def picture(group: int) -> Picture:
+                name, label = files[order[group]]
+                image = decode(tree.read(name), f"{self.path}: {name}", 2 * size).image
+                return Picture(square(image, size), label, group)
+            yield from in_order(picture, range(start, len(files)))
 
 
 class Samples:
@@ -171,12 +162,18 @@ class Samples:
         if not self.photos:
             raise DataError(f"no sample photos in {path}: the installation is incomplete, install colorlib again")
 
-    def pictures(self, split: str, size: int) -> Iterator[Picture]:
+    def count(self, split: str) -> None:
+        return None
+
+    def pictures(self, split: str, size: int, start: int = 0) -> Iterator[Picture]:
+        return islice(self._pictures(split, size), start, None)
+
+    def _pictures(self, split: str, size: int) -> Iterator[Picture]:
         for label, photo in enumerate(self.photos):
             if (label % 4 == 3) == (split == "test"):
-                image = decode(_read(photo), str(photo))
+                image = decode(Folder(self.path).read(photo.name), str(photo)).image
                 for box in self._boxes(*image.size, size):
-                    yield Picture(image.crop(box), label, label)
+                    yield Picture(square(image.crop(box), size), label, label)
 
     def _boxes(self, width: int, height: int, size: int) -> Iterator[tuple[int, int, int, int]]:
         """Squares on a half-overlapping grid; none but the largest is enlarged to ``size``."""
@@ -186,26 +183,6 @@ class Samples:
                 for top in _grid(height, side):
                     for left in _grid(width, side):
                         yield left, top, left + side, top + side
-
-
-def decode(data: bytes, name: str) -> Image.Image:
-    """The bytes of an image file -> an RGB picture.
-
-    Raises:
-        DataError: if they are no image, or one that breaks off; the text begins with ``name``.
-    """
-    try:
-        return Image.open(io.BytesIO(data)).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        cause = "it is empty" if not data else "it is no image, or only a part of one"
-        raise DataError(f"{name} cannot be read: {cause}. Delete it, or put a whole copy in its place") from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def _grid(length: int, side: int) -> list[int]:

@@ -123,7 +123,7 @@ def test_holding_out_nothing_or_everything_is_refused(samples, num_images):
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
-    (("cifar11",), "no data set is called 'cifar11': there are cifar10, samples"),
+    (("cifar11",), "no data set is called 'cifar11': there are cifar10, animals10, animals3, folder, samples"),
     (("samples", "valid"), "no split is called 'valid': there are train, test"),
     (("samples", "train", 4), "size must be 8 pixels or more, got 4"),
 ])

@@ -14,9 +14,11 @@ SOLUTIONS = sorted(ROOT.glob("notebooks/solutions/*.ipynb"))
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
 
 # Data flows one way: a file imports only what stands before it.
-LAYERS = ["paths", "budget", "errors", "interrupt", "cgroups", "memory", "processor", "processes", "footprint", "color",
-          "download", "images", "sources", "data", "models", "objectives", "recipe", "checkpoints", "metrics",
-          "optimizers", "config", "runs", "identity", "trainer", "training", "figures", "widgets", "course", "cli"]
+LAYERS = ["paths", "budget", "errors", "interrupt", "cgroups", "memory", "processor", "processes", "footprint",
+          "color", "cache", "parallel", "files", "decoding", "likeness", "splits", "survey", "download", "hubs",
+          "images", "sources", "photos", "catalog", "preparing", "data", "models", "objectives", "recipe",
+          "checkpoints", "metrics", "optimizers", "config", "runs", "identity", "trainer", "training", "figures",
+          "widgets", "course", "cli"]
 
 
 def requirements(lines):
@@ -24,7 +26,7 @@ def requirements(lines):
 
 
 def test_environment_yml_and_pyproject_agree():
-    lists = [re.search(rf"{name} = \[(.*?)\]", PYPROJECT, re.S)[1] for name in ("dependencies", "dev")]
+    lists = [re.search(rf"{name} = \[(.*?)\]", PYPROJECT, re.S)[1] for name in ("dependencies", "hub", "heic", "dev")]
     ours = requirements(re.findall(r'"(.+?)"', "".join(lists)))
     ours["python"] = re.search(r'requires-python = "(.+?)"', PYPROJECT)[1]
     listed = re.findall(r"^  - (\w[\w-]*[>=].*)$", (ROOT / "environment.yml").read_text(), re.M)

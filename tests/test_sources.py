@@ -146,7 +146,7 @@ def test_a_flipped_bit_in_a_zip_is_noticed(zipped, home):
 
 
 @pytest.mark.parametrize(("content", "cause"), [
-    (b"", "it is empty"), (b"hello", "it is no image"), ("cut", "or only a part of one")])
+    (b"", "it is empty"), (b"hello", "it is no picture"), ("cut", "only a part of a picture")])
 def test_a_file_that_is_no_image_is_named(content, cause, tree, picture, home):
     bad = tree / "train" / "cat" / "bad.png"
     bad.write_bytes(picture(0)[:500] if content == "cut" else content)
@@ -206,10 +206,11 @@ def test_a_root_without_the_data_set_says_what_could_be_there(tmp_path):
 
 
 def test_sample_crops_are_squares_of_the_photo_and_never_enlarged_but_the_largest():
-    source = Samples(paths.samples_dir())
+    samples = Samples(paths.samples_dir())
     for size in (32, 128, 300):
-        crops = list(source.pictures("train", size))
-        assert all(crop.image.width == crop.image.height for crop in crops)
-        small = [crop for crop in crops if crop.image.width < size]
-        assert not small
-    assert len({crop.image.width for crop in source.pictures("train", 32)}) >= 3
+        boxes = list(samples._boxes(360, 480, size))
+        assert all(right - left == bottom - top >= size for left, top, right, bottom in boxes)
+        assert all(0 <= left < right <= 360 and 0 <= top < bottom <= 480 for left, top, right, bottom in boxes)
+        assert {picture.image.size for picture in samples.pictures("test", size)} == {(size, size)}
+    assert len({right - left for left, _, right, _ in samples._boxes(360, 480, 32)}) == 3
+    assert {right - left for left, _, right, _ in samples._boxes(360, 480, 400)} == {360}

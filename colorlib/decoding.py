@@ -1,0 +1,177 @@
+"""Any image file that Pillow can open -> an upright picture in 8-bit sRGB, and what was done to make it one."""
+
+import io
+import struct
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from colorlib.errors import PictureError
+
+MiB = 2**20
+LARGEST = 160 * MiB          # what one picture may take while it is decoded: 40 megapixels, or a JPEG of any size
+SMALL = 16 * MiB             # pictures that many threads may decode at once
+
+
+class Decoded(NamedTuple):
+    """A picture, and how it came about."""
+
+    image: Image.Image           # mode "RGB"
+    changes: tuple[str, ...]     # such as "turned upright"
+    format: str                  # what the file really is, whatever its name: "JPEG", "PNG", ...
+    width: int                   # of the file, before anything was done
+    height: int
+
+
+def decode(data: bytes, name: str, at_least: int | None = None, alone: AbstractContextManager | None = None) -> Decoded:
+    """The bytes of an image file -> an RGB picture.
+
+    Turned upright as its EXIF says, in sRGB whatever its color profile, on white where it is transparent; of several
+    pictures the first. Sixteen bits become eight.
+
+    Args:
+        name: what errors call the file.
+        at_least: how long the shorter side must stay. A larger picture may be decoded at a fraction of its size, which
+            is several times faster; by default it keeps all its pixels.
+        alone: a lock, held while a large picture is decoded, so that threads do not all take much memory at once.
+
+    Raises:
+        PictureError: for a file that is no image, or damaged, or takes too much memory.
+    """
+    if not data:
+        raise PictureError(name, "empty", "it is empty")
+    prepare_pillow()
+    try:
+        image = Image.open(io.BytesIO(data))
+        form, (width, height) = image.format, image.size
+        several = getattr(image, "is_animated", False)
+        if at_least:
+            image.draft("RGB", (at_least, at_least))              # of JPEGs: an eighth, a quarter or a half of the size
+        need = _need(image, width * height)
+        if need <= LARGEST:
+            with nullcontext() if alone is None or need <= SMALL else alone:
+                changes = ["first of several pictures"] * several
+                return Decoded(*_finished(image, at_least, changes), form, width, height)
+    except Image.DecompressionBombError as error:
+        raise PictureError(name, "too large", f"{error}".split(",")[0].lower()) from error
+    except Image.UnidentifiedImageError as error:
+        raise PictureError(name, "no picture", _what_else(data)) from error
+    except Exception as error:                 # a damaged file makes Pillow raise nearly anything
+        cause = "it is damaged, or only a part of a picture"
+        raise PictureError(name, "damaged", f"{cause} ({error or type(error).__name__})") from error
+    raise PictureError(name, "too large", f"{width} x {height} pixels take {need / MiB:,.0f} MiB to decode")
+
+
+def square(image: Image.Image, size: int) -> Image.Image:
+    """The middle of a picture: its shorter side scaled to ``size`` pixels, the longer side cropped."""
+    return image if image.size == (size, size) else ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
+
+
+@contextmanager
+def many_pictures() -> Iterator[None]:
+    """Around threads that call ``decode``: what Pillow warns of is for ``decode`` to judge, or to repair."""
+    prepare_pillow()
+    with warnings.catch_warnings():                             # not in decode: it is not for threads
+        warnings.simplefilter("ignore")
+        yield
+
+
+@cache
+def prepare_pillow() -> None:
+    """Load Pillow's plugins, and the one for HEIC if it is installed: once, and not in several threads at a time."""
+    Image.init()
+    try:
+        import pillow_heif
+    except ImportError:
+        return
+    pillow_heif.register_heif_opener()
+
+
+def _need(image: Image.Image, pixels: int) -> int:
+    """Bytes that decoding takes: Pillow keeps four a pixel, and a progressive JPEG all coefficients of all pixels."""
+    progressive = 6 * pixels if image.info.get("progressive") else 0
+    return 4 * image.width * image.height + progressive
+
+
+def _finished(image: Image.Image, at_least: int | None, changes: list[str]) -> tuple[Image.Image, tuple[str, ...]]:
+    """Read all pixels, and bring them through every step: each returns the picture, and its name if it did anything."""
+    image.load()
+    for step in (_eight_bit, _reduced(at_least), _upright, _opaque, _srgb):
+        image, change = step(image)
+        changes = changes + [change] * bool(change)
+    return image, tuple(changes)
+
+
+def _eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
+    """Levels of gray or of some colors, eight bits each, in place of palettes and other depths."""
+    if image.mode == "1":
+        return image.convert("L"), "1 bit"
+    if image.mode in ("P", "PA"):
+        return image.convert("RGBA" if image.has_transparency_data else "RGB"), "palette"
+    if image.mode.startswith("I"):
+        pixels = np.asarray(image)
+        pixels = pixels >> 8 if pixels.max() > 255 else pixels
+        gray = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+        gray.info = image.info
+        return gray, "16 bits"
+    if image.mode == "F":
+        raise ValueError("its pixels are real numbers, and nothing says which is white")
+    return image, ""
+
+
+def _reduced(at_least: int | None) -> Callable[[Image.Image], tuple[Image.Image, str]]:
+    """A step that averages squares of pixels, and leaves at least twice ``at_least`` on the shorter side.
+
+    Half a square may hang over the edge: with fewer left, this would be seen.
+    """
+    def step(image: Image.Image) -> tuple[Image.Image, str]:
+        factor = min(image.size) // (2 * at_least) if at_least else 1
+        return (image.reduce(factor) if factor > 1 else image), ""
+    return step
+
+
+def _upright(image: Image.Image) -> tuple[Image.Image, str]:
+    try:
+        turned = ImageOps.exif_transpose(image)
+    except (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error):
+        return image, "unusable EXIF ignored"
+    same = turned.size == image.size and turned.tobytes() == image.tobytes()
+    return turned, "" if same else "turned upright"
+
+
+def _opaque(image: Image.Image) -> tuple[Image.Image, str]:
+    if not image.has_transparency_data:
+        return image, ""                       # it may be CMYK, which only its color profile can translate
+    layers = image.convert("RGBA")
+    if layers.getchannel("A").getextrema()[0] == 255:
+        return layers.convert("RGB"), ""
+    paper = Image.new("RGB", image.size, "white")
+    paper.paste(layers, mask=layers.getchannel("A"))
+    paper.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    return paper, "laid on white"
+
+
+def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
+    change = "CMYK" if image.mode == "CMYK" else ""
+    profile = image.info.get("icc_profile")
+    if profile:
+        try:
+            theirs = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            if "sRGB" not in ImageCms.getProfileDescription(theirs):
+                ours = ImageCms.createProfile("sRGB")
+                return ImageCms.profileToProfile(image, theirs, ours, outputMode="RGB"), "color profile applied"
+        except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+            change = "unusable color profile ignored"
+    return image.convert("RGB"), change
+
+
+def _what_else(data: bytes) -> str:
+    """What to say of a file that Pillow does not know."""
+    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
+        return "it is a HEIC photo, which needs `pip install pillow-heif`"
+    return "it is no picture"

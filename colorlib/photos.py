@@ -1,0 +1,61 @@
+"""A collection of photos in class folders, whatever state its files are in."""
+
+import threading
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+
+from colorlib.decoding import decode, many_pictures, square
+from colorlib.files import open_tree
+from colorlib.parallel import in_order
+from colorlib.sources import Picture
+from colorlib.survey import USED, Row, survey
+
+
+class Photos:
+    """A folder or zip of photos. A photo's class is the folder that it lies in; every photo is assigned to a split.
+
+    Args:
+        path: the folder or zip.
+        name: of the data set.
+        folders: a folder's name, in lower case -> its class; photos in other folders are left out. By default each
+            folder is a class, under its own name.
+    """
+
+    splits = ("train", "valid", "test")
+
+    def __init__(self, path: Path, name: str, folders: Mapping[str, str] | None = None):
+        self.path, self.name, self.folders = path, name, folders
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The photos to use, by split; those that look alike stand together."""
+        rows = [row for row in survey(self.path, self.name, self._class_of).rows if row.fate == USED]
+        first = {row.group: row.digest for row in sorted(rows, key=lambda row: row.digest, reverse=True)}
+        return sorted(rows, key=lambda row: (row.split, first[row.group], row.digest))
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(sorted(set(self.folders.values()) if self.folders else {row.class_name for row in self.rows}))
+
+    @property
+    def about(self) -> str:
+        return f"{len(self.rows):,} photos in all"
+
+    def count(self, split: str) -> int:
+        return sum(row.split == split for row in self.rows)
+
+    def pictures(self, split: str, size: int, start: int = 0) -> Iterator[Picture]:
+        alone = threading.Lock()
+        numbers = {name: number for number, name in enumerate(self.classes)}
+        rows = [row for row in self.rows if row.split == split]
+        with many_pictures(), open_tree(self.path) as tree:
+            def picture(row: Row) -> Picture:
+                # Twice the size, so that scaling down to it has pixels to average.
+                image = decode(tree.read(row.file), f"{self.path}: {row.file}", 2 * size, alone).image
+                return Picture(square(image, size), numbers[row.class_name], row.group)
+            yield from in_order(picture, rows[start:])
+
+    def _class_of(self, file: str) -> str | None:
+        folder = PurePosixPath(file).parent.name or self.path.stem
+        return folder if self.folders is None else self.folders.get(folder.casefold())

@@ -1,0 +1,88 @@
+"""A data set is prepared once, at a size, into one array on disk that every later use maps."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from colorlib import cache, paths
+from colorlib.errors import DataError
+from colorlib.files import fingerprint
+from colorlib.images import Images
+from colorlib.sources import Source
+
+COLUMNS = {"labels.bin": np.int64, "groups.bin": np.int64}
+
+
+def prepared(name: str, path: Path, read: Callable[[Path], Source], split: str, size: int) -> Images:
+    """The images of one copy, from the cache if they were prepared from it before."""
+    folder = paths.cache_dir() / f"{name}-{split}-{size}-{fingerprint(path)}"
+    try:
+        return open_images(folder)
+    except FileNotFoundError:
+        pass                                                    # not prepared yet, or just now by another process
+    except (OSError, ValueError, KeyError):
+        shutil.rmtree(folder, ignore_errors=True)               # damaged
+    with cache.whole(folder) as to_fill:
+        if to_fill:
+            _fill(to_fill, read(path), name, split, size)
+    return open_images(folder)
+
+
+def newest(name: str, split: str, size: int) -> Images | None:
+    """What was prepared last of a data set whose copy is gone."""
+    kept = sorted(paths.cache_dir().glob(f"{name}-{split}-{size}-*/meta.json"), key=lambda file: file.stat().st_mtime)
+    return open_images(kept[-1].parent) if kept else None
+
+
+def open_images(folder: Path) -> Images:
+    """Map what ``prepared`` wrote.
+
+    Raises:
+        FileNotFoundError: if there is nothing.
+        OSError, ValueError, KeyError: if it is damaged.
+    """
+    meta = json.loads((folder / "meta.json").read_text())
+    labels, groups = (np.fromfile(folder / column, dtype) for column, dtype in COLUMNS.items())
+    return Images(
+        name=meta["name"],
+        rgb=np.memmap(folder / "rgb.bin", dtype=np.uint8, mode="r", shape=tuple(meta["shape"])),
+        labels=labels,
+        groups=groups,
+        classes=tuple(meta["classes"]),
+        source=meta["source"],
+    )
+
+
+def _fill(folder: Path, source: Source, name: str, split: str, size: int) -> None:
+    """Write a source's pictures, row by row, going on after those that are there."""
+    columns = {"rgb.bin": 3 * size * size, "labels.bin": 8, "groups.bin": 8}             # bytes a row
+    rows = min(_size(folder / column) // width for column, width in columns.items())
+    with cache.writing(folder), ExitStack() as stack:
+        files = [stack.enter_context((folder / column).open("ab")) for column in columns]
+        for file, width in zip(files, columns.values(), strict=True):
+            file.truncate(rows * width)                        # without the row that broke off
+        bar = tqdm(source.pictures(split, size, rows), f"preparing {name} {split} at {size} px", source.count(split),
+                   initial=rows, unit=" images")
+        for picture in bar:
+            row = np.asarray(picture.image).transpose(2, 0, 1), np.int64(picture.label), np.int64(picture.group)
+            for file, value in zip(files, row, strict=True):
+                file.write(value.tobytes())
+                file.flush()                    # killed now, the next call goes on here
+            rows += 1
+        for file in files:
+            os.fsync(file.fileno())             # before the folder gets its name: a power cut must not leave zeros
+        if not rows:
+            raise DataError(f"{source.path} holds no {split} pictures")
+        about = f"{rows:,} {split} images of {name} at {size} px, from {source.path.name} ({source.about})"
+        meta = {"name": name, "shape": [rows, 3, size, size], "classes": source.classes, "source": about}
+        (folder / "meta.json").write_text(json.dumps(meta))
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
