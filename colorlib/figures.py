@@ -123,6 +123,23 @@ def bars(values: Mapping[str, float], label: str, axes: Axes | None = None) -> A
     return axes
 
 
+def dots(values: Mapping[str, Mapping[str, float]], label: str, axes: Axes | None = None) -> Axes:
+    """A row of dots for each thing measured: a series -> a thing -> its value, which ``label`` names with its unit.
+
+    The things are sorted by the first series, the largest value on top.
+    """
+    first = next(iter(values.values()))
+    names = sorted(first, key=first.get)
+    axes = axes or plt.subplots(figsize=(6, 0.3 * len(names) + 0.8), layout="constrained")[1]
+    for (series, of), marker, style in zip(values.items(), "osD^vP", _styles(), strict=False):
+        axes.plot([of[name] for name in names], names, marker, color=style["color"], markeredgecolor="black", label=series)
+    axes.set(xlabel=label)
+    axes.grid(axis="y", alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend()
+    return axes
+
+
 def _styles() -> list[dict[str, str]]:
     """Line styles that differ in color (Okabe and Ito's, safe for the color-blind) and in dashes (for gray print)."""
     colors = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")

@@ -26,7 +26,8 @@ class Images:
     def __len__(self) -> int:
         return len(self.rgb)
 
-    def __getitem__(self, rows: slice) -> "Images":
+    def __getitem__(self, rows: slice | np.ndarray) -> "Images":
+        """Some of the images: a slice shares the memory, an array of indices or of bools copies them."""
         return replace(self, rgb=self.rgb[rows], labels=self.labels[rows], groups=self.groups[rows])
 
     @property

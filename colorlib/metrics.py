@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from colorlib import color
 from colorlib.images import Images
-from colorlib.objectives import Objective
+from colorlib.models import Constant
+from colorlib.objectives import ABRegression, Objective
 
 
 def psnr(predicted: Tensor, actual: Tensor) -> Tensor:
@@ -52,6 +53,23 @@ def ab_auc(predicted: Tensor, actual: Tensor) -> Tensor:
     (_, ab_hat), (_, ab) = color.split_lab(predicted), color.split_lab(actual)
     distance = (ab_hat - ab).square().sum(1).sqrt()                   # (B,2,H,W) -> (B,H,W)
     return 1 - distance.clamp(max=150).flatten(1).mean(1) / 150
+
+
+def baselines(images: Images) -> dict[str, tuple[nn.Module, Objective]]:
+    """What any colorizer has to beat: the gray photo, and the mean color of some images everywhere.
+
+    Returns:
+        A name -> a network and an objective, for ``validate`` and ``by_class``.
+    """
+    sums = sum(color.split_lab(rgb)[1].double().mean((2, 3)).sum(0) for rgb in images.in_order(256))
+    mean = sums / len(images) / ABRegression.unit
+    return {"gray copy": (Constant(torch.zeros(2)), ABRegression()), "mean color": (Constant(mean), ABRegression())}
+
+
+def by_class(model: nn.Module, objective: Objective, images: Images) -> dict[str, Mapping[str, float]]:
+    """What ``validate`` says of each class: a class -> its measures. A class without images is left out."""
+    rows = {name: images.labels == label for label, name in enumerate(images.classes)}
+    return {name: validate(model, objective, images[chosen]) for name, chosen in rows.items() if chosen.any()}
 
 
 @torch.no_grad()

@@ -27,6 +27,24 @@ PLANS = {
 }
 
 
+class Constant(nn.Module):
+    """What knows nothing, to compare with: the same output for every pixel of every picture.
+
+    Args:
+        values: (C,) the output.
+
+    Shapes:
+        gray (B, 1, H, W) -> (B, C, H, W).
+    """
+
+    def __init__(self, values: Tensor):
+        super().__init__()
+        self.values = nn.Parameter(values.float().reshape(1, -1, 1, 1))
+
+    def forward(self, gray: Tensor) -> Tensor:
+        return self.values.expand(len(gray), -1, *gray.shape[-2:])
+
+
 class CourseNet(nn.Module):
     """The study's network: ``depth`` 3 x 3 convolutions, each but the last followed by ReLU and batch norm.
 

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from PIL import Image
+
 from colorlib.decoding import decode, many_pictures, square
 from colorlib.files import open_tree
 from colorlib.parallel import in_order
 from colorlib.sources import Picture
-from colorlib.survey import USED, Row, survey
+from colorlib.survey import USED, Row, Survey, survey
 
 
 class Photos:
@@ -28,9 +30,14 @@ class Photos:
         self.path, self.name, self.folders = path, name, folders
 
     @cached_property
+    def survey(self) -> Survey:
+        """What became of every file."""
+        return survey(self.path, self.name, self._class_of)
+
+    @cached_property
     def rows(self) -> list[Row]:
         """The photos to use, by split; those that look alike stand together."""
-        rows = [row for row in survey(self.path, self.name, self._class_of).rows if row.fate == USED]
+        rows = [row for row in self.survey.rows if row.fate == USED]
         first = {row.group: row.digest for row in sorted(rows, key=lambda row: row.digest, reverse=True)}
         return sorted(rows, key=lambda row: (row.split, first[row.group], row.digest))
 
@@ -40,21 +47,25 @@ class Photos:
 
     @property
     def about(self) -> str:
-        return f"{len(self.rows):,} photos in all"
+        return f"{len(self.rows):,} photos of {len(self.survey.rows):,} files"
 
     def count(self, split: str) -> int:
         return sum(row.split == split for row in self.rows)
 
     def pictures(self, split: str, size: int, start: int = 0) -> Iterator[Picture]:
-        alone = threading.Lock()
         numbers = {name: number for number, name in enumerate(self.classes)}
-        rows = [row for row in self.rows if row.split == split]
+        rows = [row for row in self.rows if row.split == split][start:]
+        for row, image in zip(rows, self.squares(rows, size), strict=True):
+            yield Picture(image, numbers[row.class_name], row.group)
+
+    def squares(self, rows: list[Row], size: int) -> Iterator[Image.Image]:
+        """The photos of some rows, ``size`` pixels along each side."""
+        alone = threading.Lock()
         with many_pictures(), open_tree(self.path) as tree:
-            def picture(row: Row) -> Picture:
+            def picture(row: Row) -> Image.Image:
                 # Twice the size, so that scaling down to it has pixels to average.
-                image = decode(tree.read(row.file), f"{self.path}: {row.file}", 2 * size, alone).image
-                return Picture(square(image, size), numbers[row.class_name], row.group)
-            yield from in_order(picture, rows[start:])
+                return square(decode(tree.read(row.file), f"{self.path}: {row.file}", 2 * size, alone).image, size)
+            yield from in_order(picture, rows)
 
     def _class_of(self, file: str) -> str | None:
         folder = PurePosixPath(file).parent.name or self.path.stem

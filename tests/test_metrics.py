@@ -98,3 +98,27 @@ def test_validation_leaves_the_network_in_the_mode_it_was_in(samples):
     metrics.validate(model, RGBRegression(), samples[:10])
     assert model.training
     assert torch.equal(model.state_dict()["0.running_mean"], before)
+
+
+def test_the_baselines_are_gray_and_the_mean_color(samples):
+    few = samples[:300]
+    named = metrics.baselines(few)
+    lab = skimage.color.rgb2lab(few.rgb, channel_axis=1)
+    for name, ab in [("gray copy", np.zeros(2)), ("mean color", lab[:, 1:].mean((0, 2, 3)))]:
+        model, objective = named[name]
+        output = model(torch.rand(2, 1, 5, 7))
+        assert output.shape == (2, 2, 5, 7)
+        assert np.allclose(100 * output[1, :, 4, 6].detach(), ab, atol=1e-3)
+        assert metrics.validate(model, objective, few)["ab_mae"] == pytest.approx(
+            np.abs(lab[:, 1:] - ab[:, None, None]).mean(), rel=0.02), "but for colors that sRGB cannot show"
+
+
+def test_each_class_is_measured_by_itself(samples):
+    model, objective = metrics.baselines(samples)["mean color"]
+    rows = metrics.by_class(model, objective, samples)
+    assert set(rows) == {samples.classes[label] for label in samples.labels}
+    whole = metrics.validate(model, objective, samples)
+    for measure in ("psnr", "ab_mae", "auc"):
+        sums = sum(row[measure] * (samples.labels == samples.classes.index(name)).sum() for name, row in rows.items())
+        assert sums / len(samples) == pytest.approx(whole[measure], rel=1e-4)
+    assert rows["coffee"]["ab_mae"] != pytest.approx(rows["astronaut"]["ab_mae"], rel=0.01)
