@@ -87,12 +87,14 @@ def main() -> int:
 
     watching = threading.Thread(target=watch)
     watching.start()
-    process = subprocess.run(
-        options.command, preexec_fn=lambda: (folder / "cgroup.procs").write_text(str(os.getpid())), check=False)
-    ended.set()
-    watching.join()
-    kills = read_field(folder / version.kills, "oom_kill")
-    folder.rmdir()
+    try:
+        process = subprocess.run(
+            options.command, preexec_fn=lambda: (folder / "cgroup.procs").write_text(str(os.getpid())), check=False)
+    finally:
+        ended.set()
+        watching.join()
+        kills = read_field(folder / version.kills, "oom_kill")
+        folder.rmdir()
     print(f"{options.mib} MiB kernel: exit status {process.returncode}, at most {peak / MiB:.0f} MiB in use besides "
           f"files, {kills} killed for memory")
     return process.returncode

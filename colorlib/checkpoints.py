@@ -104,6 +104,7 @@ def load_weights(path: str | os.PathLike) -> tuple[nn.Module, Recipe]:
     Raises:
         RunError: for a file that is missing, damaged or not written by colorlib.
     """
+    _expect_no_pickle(Path(path))
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             recipe = Recipe(**json.loads((file.metadata() or {})["recipe"]))
@@ -117,3 +118,13 @@ def load_weights(path: str | os.PathLike) -> tuple[nn.Module, Recipe]:
     except (safetensors.SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
         raise RunError(f"{path} is no weights file of colorlib, or a damaged one ({error})") from error
     return model.eval(), recipe
+
+
+def _expect_no_pickle(path: Path) -> None:
+    """Refuse what torch.save or pickle wrote, told by the first bytes; safetensors have a length there, and a brace."""
+    if path.is_file():
+        with path.open("rb") as file:
+            start = file.read(9)
+        if start.startswith((b"PK\x03\x04", b"\x80")) and not start.endswith(b"{"):
+            raise RunError(f"{path} was written by torch.save, and to load that can run anybody's code: ask for "
+                           "safetensors that colorlib wrote")

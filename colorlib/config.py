@@ -1,6 +1,7 @@
 """How to train: the settings, and what they may be."""
 
 from dataclasses import asdict, dataclass
+from numbers import Integral, Real
 from typing import Any
 
 from colorlib.optimizers import OPTIMIZERS, SCHEDULES
@@ -31,13 +32,20 @@ class TrainConfig:
     save_seconds: float = 30         # a killed run loses no more than this
 
     def __post_init__(self):
+        for name in ("num_epochs", "batch_size", "log_every", "seed", "threads", "micro_batch"):
+            value = getattr(self, name)
+            if not isinstance(value, Integral) and not (value is None and name in ("threads", "micro_batch")):
+                raise ValueError(f"{name} must be a whole number, got {value!r}")
+        for name in ("lr", "weight_decay", "ema", "save_seconds"):
+            if not isinstance(getattr(self, name), Real):
+                raise ValueError(f"{name} must be a number, got {getattr(self, name)!r}")
         for name in ("num_epochs", "batch_size", "lr", "log_every"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("threads", "micro_batch"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        for name in ("seed", "weight_decay"):
+        for name in ("seed", "weight_decay", "save_seconds"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:

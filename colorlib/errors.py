@@ -31,6 +31,8 @@ class WriteError(ColorlibError):
 def no_room(folder: Path, error: OSError) -> WriteError:
     """What to raise when writing in ``folder`` failed: the cause in the reader's words."""
     causes = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your disk quota is used up",
-              errno.EROFS: "it is read-only", errno.EACCES: "you may not write there"}
+              errno.EROFS: "it is read-only", errno.EACCES: "you may not write there",
+              errno.EEXIST: "a file is in its place", errno.ENOTDIR: "a file is in its place"}
     cause = causes.get(error.errno, error.strerror or str(error))
-    return WriteError(f"cannot write in {folder}: {cause}. Make room, or set COLORLIB_HOME to a folder with space")
+    return WriteError(f"cannot write in {folder}: {cause}. Make room, or choose another folder "
+                      "(COLORLIB_HOME says where they are by default)")

@@ -22,15 +22,19 @@ class Footprint:
     fixed: float         # for the weights and what goes with them
     per_image: float     # for each image that is computed at once
 
-    def micro_batch(self, wanted: int, limit: Limit) -> int:
+    def micro_batch(self, wanted: int, limit: Limit, goes_on: bool = False) -> int:
         """The images to compute at once: ``wanted`` if they fit in nine tenths of what is left, else equal parts of it.
+
+        Args:
+            goes_on: whether this was found to fit before. Then it may take all that is left, since with other parts
+                batch norm would make another run of it.
 
         Raises:
             RunError: if not even one image fits; it names the size of images that would.
         """
         free = 0.9 * limit.left - self.fixed                     # a tenth for what nobody can foresee
         fits = int(free // self.per_image)
-        if fits >= wanted:
+        if fits >= wanted or (goes_on and self.fixed + wanted * self.per_image <= limit.left):
             return wanted
         if fits >= 1:
             return math.ceil(wanted / math.ceil(wanted / fits))
@@ -54,8 +58,21 @@ def footprint(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], siz
     """
     # One image alone may have no variance for batch norm.
     two, three = (_kept(copy.deepcopy(model), loss, (n, 3, size, size)) for n in (2, 3))
-    weights = sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
-    return Footprint(size, copies * weights, 2 * (three - two))
+    return Footprint(size, copies * weight_bytes(model), 2 * (three - two))
+
+
+def expect_trainable(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], size: int, images: int) -> None:
+    """Raise a RunError if batch norm cannot do with so few images at once: it needs a variance."""
+    try:
+        _kept(copy.deepcopy(model), loss, (images, 3, size, size))
+    except ValueError as error:
+        raise RunError(f"batch norm cannot train on {images} image at once where the network sees {size} px as one "
+                       "pixel: take larger batches, larger images, or a network of less depth") from error
+
+
+def weight_bytes(model: nn.Module) -> int:
+    """Bytes of a network's weights, and of what else it remembers."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
 
 
 def _kept(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], shape: tuple[int, ...]) -> int:

@@ -4,11 +4,12 @@ import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
 import torch
+from accelerate import PartialState
 
 from colorlib import cgroups
 from colorlib.errors import RunError
@@ -33,8 +34,11 @@ class Limit:
         return f"{self.left // MiB:,} MiB are left of the {self.total // MiB:,} that {self.name} allows"
 
 
-def limits() -> list[Limit]:
+def limits(processes: int = 1) -> list[Limit]:
     """All limits that this process is under: ``MEM_LIMIT`` (a hub's), each control group's, and the machine's memory.
+
+    Args:
+        processes: how many train together under them.
 
     Raises:
         RunError: if ``MEM_LIMIT`` is set to something else than a number of bytes.
@@ -44,7 +48,7 @@ def limits() -> list[Limit]:
     if promised := os.environ.get("MEM_LIMIT"):
         if not promised.isdecimal():
             raise RunError(f"MEM_LIMIT must be a number of bytes, as in 1073741824, got {promised!r}: correct it")
-        found.append(Limit("MEM_LIMIT", int(promised), own_memory()))
+        found.append(Limit("MEM_LIMIT", int(promised), processes * own_memory()))
     return found + [limit for folder in cgroups.folders("memory") if (limit := group_limit(folder))]
 
 
@@ -60,13 +64,17 @@ def group_limit(folder: Path) -> Limit | None:
     return None
 
 
-def tightest(device: torch.device) -> Limit:
-    """The limit that leaves the least on ``device``."""
+def tightest(device: torch.device, team: PartialState) -> Limit:
+    """The limit that leaves the least on ``device``, of which each process of a team on this machine has its share."""
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         return Limit(str(device), total, total - free)
     _give_back()
-    return min(limits(), key=lambda limit: limit.left)
+    team.wait_for_everyone()                                     # until all have what they hold now
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", team.num_processes))
+    least = min(limits(processes), key=lambda limit: limit.left)
+    team.wait_for_everyone()                                     # before anyone takes more
+    return replace(least, total=least.total // processes, used=least.used // processes)
 
 
 def own_memory() -> int:

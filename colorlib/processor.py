@@ -31,10 +31,13 @@ def cpu_quota(folder: Path) -> float | None:
     return quota / cgroups.read_number(period_file) if quota else None
 
 
-def resolve_precision(precision: str, device: torch.device) -> str:
-    """Turn "auto" into "bfloat16" where it is faster, or ``accelerate launch --mixed_precision bf16`` asks for it."""
-    if precision != "auto":
-        return precision
+def resolve_precision(precision: str, device: torch.device, before: str | None = None) -> str:
+    """Turn "auto" into "bfloat16" where it is faster, or ``accelerate launch --mixed_precision bf16`` asks for it.
+
+    A run that goes on has settled this ``before``.
+    """
+    if precision != "auto" or before:
+        return before if precision == "auto" else precision
     if device.type == "cuda":
         fast = torch.cuda.get_device_capability(device) >= (8, 0)
     else:

@@ -12,6 +12,7 @@ import csv
 import io
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from torch import Tensor, nn
 
 from colorlib.checkpoints import load_state, save_state, write_whole
 from colorlib.color import to_tensor
-from colorlib.errors import RunError, no_room
+from colorlib.errors import RunError, WriteError, no_room
 from colorlib.objectives import Objective
+from colorlib.processes import team
 from colorlib.recipe import Recipe, colorize
 
 COLUMNS = ("step", "epoch", "loss", "valid_loss", "valid_psnr", "valid_ab_mae", "valid_auc", "valid_colorfulness")
@@ -45,6 +47,7 @@ class RunDir:
         self.path, self.identity = path, identity
         self._last, self._previous, self._config = path / "last.ckpt", path / "previous.ckpt", path / "config.json"
         self._last_ends_epoch = False
+        self._best: bytes | None = None        # what best.safetensors holds
         self._lock = FileLock(path / "lock", timeout=0)
 
     def __enter__(self) -> "RunDir":
@@ -79,7 +82,7 @@ class RunDir:
                 continue
             if state and step in (None, state["step"]):
                 if damage:
-                    print(f"{damage}; going on from {path.name}, after step {state['step']:,}")
+                    team().print(f"{damage}; going on from {path.name}, after step {state['step']:,}")
                 self._last_ends_epoch = path == self._last and state["ends_epoch"]
                 return state
         if damage:
@@ -101,14 +104,34 @@ class RunDir:
             self.path.mkdir(parents=True, exist_ok=True)        # deleted under our feet: everything is written anew
         except OSError as error:
             raise no_room(self.path, error) from error
+        self._lock_again()
         self._write_config()
-        if best:
-            write_whole(self.path / "best.safetensors", best)
+        best_file = self.path / "best.safetensors"
+        if best and not (best == self._best and best_file.exists()):
+            write_whole(best_file, best)
+            self._best = best
         # The checkpoint last: killed in between, the run goes on from the older one, and writes the others again.
         write_whole(self.path / "history.csv", as_csv(state["history"]).encode())
         keep_as = self._previous if self._last_ends_epoch and self._last.exists() else None
         save_state(self._last, state, keep_as)
         self._last_ends_epoch = state["ends_epoch"]
+
+    def expect_room(self, state: int) -> None:
+        """Raise a WriteError now if the disk will be full later: three states of so many bytes, and best weights."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        need, free = 4 * state, shutil.disk_usage(self.path).free
+        if free < need:
+            raise WriteError(f"cannot write in {self.path}: a run takes {need / 2**20:,.0f} MiB, and the disk has "
+                             f"{free / 2**20:,.0f} MiB left. Make room, or choose another folder")
+
+    def _lock_again(self) -> None:
+        """Hold the lock, also after its file was deleted."""
+        if not (self.path / "lock").exists():
+            self._lock.release()
+            try:
+                self._lock.acquire()
+            except (Timeout, OSError) as error:
+                raise WriteError(f"cannot write in {self.path}: another process trains there") from error
 
     def _write_config(self) -> None:
         if not self._config.exists():

@@ -16,12 +16,12 @@ from colorlib import color
 from colorlib.checkpoints import pack_weights
 from colorlib.config import TrainConfig
 from colorlib.errors import RunError, WriteError
-from colorlib.footprint import footprint
+from colorlib.footprint import expect_trainable, footprint, weight_bytes
 from colorlib.images import Images
-from colorlib.memory import tightest
+from colorlib.memory import Limit, tightest
 from colorlib.metrics import validate
 from colorlib.optimizers import OPTIMIZERS, SCHEDULES, follow
-from colorlib.processes import add_up, team
+from colorlib.processes import add_up, copy_from_main, least, share, team
 from colorlib.processor import resolve_precision
 from colorlib.recipe import Recipe
 from colorlib.runs import RunDir
@@ -43,15 +43,14 @@ class Trainer:
         self.device = self.team.device
         self.steps, self.batch_size = train.steps(config.batch_size), min(config.batch_size, len(train))
         self.total = config.num_epochs * self.steps
-        if self.batch_size < self.team.num_processes:
-            raise ValueError(f"a batch of {self.batch_size} cannot be shared by {self.team.num_processes} processes")
+        limit = tightest(self.device, self.team)       # before a checkpoint is read: a run that goes on finds as much
         state = run_dir.restore() or {}
-        self.precision = state.get("precision") or resolve_precision(config.precision, self.device)
+        self.precision = resolve_precision(config.precision, self.device, state.get("precision"))
         self.objective = recipe.build_objective()
         self.network = recipe.build_model(config.seed).to(self.device)
         if self.device.type in ("cpu", "cuda"):
             self.network.to(memory_format=torch.channels_last)      # the layout that their convolutions are fast in
-        self.micro_batch = self._micro_batch(state.get("micro_batch"))
+        self.micro_batch = self._micro_batch(limit, state.get("micro_batch"))
         self.average = copy.deepcopy(self.network).requires_grad_(False) if config.ema else None
         self.model = DistributedDataParallel(self.network) if self.team.num_processes > 1 else self.network
         self.optimizer = OPTIMIZERS[config.optimizer](
@@ -60,23 +59,19 @@ class Trainer:
         self.untrained = math.nan              # the loss of the first step
         self.losses: list[Tensor] = []         # of the last steps, on the device: to look at them is to wait for it
         self.row: list[float] = []             # those that were looked at, and will be the next row of the history
-        self.unsaved_best: bytes | None = None
+        self.best: bytes | None = None         # the weights with the lowest validation loss, as their file holds them
         self.saved = True
         self.looked_at = self.saved_at = time.monotonic()
         if state:
             self._restore(state)
-        elif self.team.is_main_process:
-            run_dir.save(self._state())        # a disk that cannot be written on is better known now
-
-    def share(self, rows: int) -> slice:
-        """Which of so many rows, of a batch or of a data set, are this process's."""
-        number, processes = self.team.process_index, self.team.num_processes
-        return slice(rows * number // processes, rows * (number + 1) // processes)
+        elif self.team.is_main_process:        # a disk that is full, or cannot be written on, is better known now
+            run_dir.expect_room(weight_bytes(self.network) * (4 if config.ema else 3))
+            run_dir.save(self._state())
 
     @property
     def lr(self) -> float:
         """The learning rate of the next step."""
-        return self.config.lr * SCHEDULES[self.config.schedule](self.step / self.total) / 2**self.halvings
+        return self.config.lr * SCHEDULES[self.config.schedule]((self.step + 0.5) / self.total) / 2**self.halvings
 
     @property
     def result(self) -> nn.Module:
@@ -102,7 +97,8 @@ class Trainer:
         """
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr
-        parts = rgb.to(self.device, non_blocking=True).split(self.micro_batch)
+        rgb = rgb.to(self.device, non_blocking=True)
+        parts = rgb.tensor_split(-(-len(rgb) // self.micro_batch))   # equal parts: batch norm cannot do with one image
         losses = []
         for number, part in enumerate(parts, 1):
             alone = self.team.num_processes == 1 or number == len(parts)
@@ -160,23 +156,31 @@ class Trainer:
             Diverged: if the losses, or the validation, say so.
         """
         self.look()
+        if time.monotonic() - self.saved_at > self.config.save_seconds / 2:
+            self.save()                        # killed while it validates, it loses the validation alone
+        copy_from_main(self.result.buffers())  # each process has seen other images, and batch norm remembers them
         with self.autocast():
-            measured = validate(self.result, self.objective, valid[self.share(len(valid))], self.micro_batch, add_up)
-        if not math.isfinite(measured["loss"]):
-            raise Diverged(f"the validation loss is {measured['loss']} at step {self.step:,}")
+            measured = validate(self.result, self.objective, valid[share(len(valid))], self.micro_batch, add_up)
+        if not measured["loss"] <= EXPLODED * self.untrained:
+            raise Diverged(f"the validation loss is {measured['loss']:.3g} at step {self.step:,}")
         self.history[-1] |= {f"valid_{name}": value for name, value in measured.items()}
         if measured["loss"] < self.best_loss:
             self.best_loss = measured["loss"]
-            self.unsaved_best = pack_weights(self.result, self.recipe)
+            self.best = pack_weights(self.result, self.recipe)
         self.save()
+
+    @property
+    def epoch_is_open(self) -> bool:
+        """Whether all steps of an epoch are done, and its validation is not."""
+        return self.step > 0 and self.step % self.steps == 0 and "valid_loss" not in self.history[-1]
 
     def save(self) -> None:
         """Keep the state. If that fails, warn and go on: what is learned is in memory, the next time may succeed."""
         self.look()
         if self.team.is_main_process:
             try:
-                self.run_dir.save(self._state(), self.unsaved_best)
-                self.unsaved_best, self.saved = None, True
+                self.run_dir.save(self._state(), self.best)
+                self.saved = True
             except WriteError as error:
                 self.saved = False
                 warnings.warn(f"NOT SAVED at step {self.step:,}: {error}", stacklevel=2)
@@ -205,36 +209,41 @@ class Trainer:
             "model": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
             "average": self.average.state_dict() if self.average else {},
             "step": self.step, "history": self.history, "row": self.row, "best_loss": self.best_loss,
-            "untrained": self.untrained, "halvings": self.halvings, "ends_epoch": self.step % self.steps == 0,
+            "untrained": self.untrained, "halvings": self.halvings, "optimizer_name": self.config.optimizer,
+            "ends_epoch": self.step % self.steps == 0 and not self.epoch_is_open,
             "precision": self.precision, "micro_batch": self.micro_batch, "here": here,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
+            if state["optimizer_name"] != self.config.optimizer:
+                raise ValueError(state["optimizer_name"])
             self.network.load_state_dict(state["model"])
             self.optimizer.load_state_dict(state["optimizer"])
+            for group in self.optimizer.param_groups:
+                group["weight_decay"] = self.config.weight_decay
             if self.average:
                 self.average.load_state_dict(state["average"])
         except (RuntimeError, ValueError) as error:
             raise RunError(f"the checkpoint in {self.run_dir.path} is of another network or optimizer: give another "
                            "run directory, or delete this one") from error
-        self.step, self.history, self.row = state["step"], state["history"], state["row"]
-        self.best_loss, self.untrained, self.halvings = state["best_loss"], state["untrained"], state["halvings"]
+        for name in ("step", "history", "row", "best_loss", "untrained", "halvings"):
+            setattr(self, name, state[name])
         self.losses = []
         here = self._state()["here"]
         if changed := [f"{name} was {then}, is now {here[name]}" for name, then in state["here"].items()
                        if then != here[name]]:
             self.team.print(f"notice: {', '.join(changed)}: the last bits of what is computed from here on may differ")
 
-    def _micro_batch(self, before: int | None) -> int:
+    def _micro_batch(self, limit: Limit, before: int | None) -> int:
         """The images to compute at once: as set, as before, or all of this process's; fewer if memory is short."""
         whole = -(-self.batch_size // self.team.num_processes)
         wanted = min(self.config.micro_batch or before or whole, whole)
         # The weights, their gradients, two moments in Adam, the average; a checkpoint is packed in memory.
         need = footprint(self.network, self.loss, self.recipe.size, copies=8)
-        limit = tightest(self.device)
-        found = need.micro_batch(wanted, limit)
+        found = least(need.micro_batch(wanted, limit, goes_on=wanted == before))
         if found < wanted:
             self.team.print(f"notice: {wanted} images at once do not fit, {limit}: {found} at once, with the same "
                             "gradients added up; batch norm sees them by themselves")
+        expect_trainable(self.network, self.loss, self.recipe.size, whole // -(-whole // found))
         return found

@@ -15,7 +15,7 @@ from colorlib.identity import identity, named_by_content
 from colorlib.images import Images
 from colorlib.interrupt import Interrupt, deferred_interrupt
 from colorlib.memory import freed_memory_kept
-from colorlib.processes import team
+from colorlib.processes import share, team
 from colorlib.recipe import Recipe
 from colorlib.runs import Run, RunDir, as_csv, parse_history
 from colorlib.trainer import Diverged, Trainer
@@ -45,9 +45,11 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
         WriteError: if nothing can be written in ``run_dir``.
         ValueError: if the images do not have the recipe's size.
     """
-    config = config or TrainConfig()
+    config, processes = config or TrainConfig(), team().num_processes
+    if config.batch_size < processes:
+        raise ValueError(f"a batch of {config.batch_size} cannot be shared by {processes} processes")
     for name, images in [("train", train), ("valid", valid)]:
-        if len(images) < (processes := team().num_processes):
+        if len(images) < processes:
             raise ValueError(f"{name} holds {len(images) or 'no'} images, and there are {processes} processes to learn")
         if images.size != recipe.size:
             raise ValueError(f"the recipe is for {recipe.size} px, but {name} has {images.size} px images")
@@ -57,27 +59,30 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
     opened = directory if team().is_main_process else nullcontext()
     with processor.computing(config.threads), freed_memory_kept(), opened, deferred_interrupt() as interrupt:
         team().wait_for_everyone()
-        run = _train(Trainer(recipe, train, config, directory), train, valid, interrupt)
+        pixels = _on_gpu(train, team().device)           # before the trainer looks how much memory is left
+        run = _train(Trainer(recipe, train, config, directory), train, valid, pixels, interrupt)
         team().wait_for_everyone()
     return run
 
 
-def _train(trainer: Trainer, train: Images, valid: Images, interrupt: Interrupt) -> Run:
+def _train(trainer: Trainer, train: Images, valid: Images, pixels: torch.Tensor | None, interrupt: Interrupt) -> Run:
     config, steps, path = trainer.config, trainer.steps, trainer.run_dir.path
     if trainer.step > trainer.total:
         raise RunError(f"{path} holds {trainer.step // steps} epochs, more than the {config.num_epochs} asked for: ask "
                        "for as many, or give a new run directory")
     trainer.team.print(_summary(trainer, train, valid))
-    pixels = _on_gpu(train, trainer.device)
     hidden = trainer.step == trainer.total or not trainer.team.is_main_process
     with tqdm(total=trainer.total * trainer.batch_size, unit=" images", disable=hidden) as bar:
         stopped = False
-        while trainer.step < trainer.total and not stopped:
+        while (trainer.step < trainer.total or trainer.epoch_is_open) and not stopped:
             epoch, start = divmod(trainer.step, steps)
             _show(bar, trainer)
             try:
-                share = trainer.share(trainer.batch_size)
-                for rgb in train.batches(config.batch_size, config.seed, epoch, start, share, pixels):
+                if trainer.epoch_is_open:
+                    trainer.end_epoch(valid)
+                    continue
+                rows = share(trainer.batch_size)
+                for rgb in train.batches(config.batch_size, config.seed, epoch, start, rows, pixels):
                     trainer.learn(rgb)
                     if trainer.step % steps == 0:
                         trainer.end_epoch(valid)
@@ -86,7 +91,9 @@ def _train(trainer: Trainer, train: Images, valid: Images, interrupt: Interrupt)
                     if stopped:
                         break
             except Diverged as why:
-                tqdm.write(trainer.roll_back(why))
+                said = trainer.roll_back(why)
+                if trainer.team.is_main_process:
+                    tqdm.write(said)
     if stopped and trainer.step < trainer.total:
         trainer.team.print(f"stopped after step {trainer.step:,} of {trainer.total:,}: the same call goes on there")
     history = parse_history(as_csv(trainer.history))

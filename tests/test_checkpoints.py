@@ -63,10 +63,12 @@ def test_a_failed_write_keeps_the_old_content_and_leaves_no_part(tmp_path):
     (lambda whole: whole[:100], "damaged"),
     (lambda whole: whole[:-10], "damaged"),
     (lambda whole: b"", "damaged"),
-    (lambda whole: b"PK\x03\x04 something else entirely", "damaged"),
+    (lambda whole: b"PK\x03\x04 something else entirely", "written by torch.save"),
+    (lambda whole: b"\x80\x02}q\x00X\x01\x00\x00\x00", "written by torch.save"),
+    (lambda whole: b"\x80" + bytes(7) + b"{ a header of 128 bytes", "damaged"),
     (lambda whole: whole.replace(b'recipe', b'resipe'), "no recipe"),
     (lambda whole: whole.replace(b'course', b'curses'), "'curses'"),
-], ids=["cut early", "cut late", "empty", "foreign", "no recipe", "unknown model"])
+], ids=["cut early", "cut late", "empty", "torch.save", "pickle", "no pickle", "no recipe", "unknown model"])
 def test_a_weights_file_that_cannot_be_used_is_explained(change, message, tmp_path):
     path = tmp_path / "w.safetensors"
     save_weights(path, RECIPE.build_model(), RECIPE)

@@ -16,6 +16,8 @@ from colorlib import cgroups, memory, processor
 from colorlib.errors import RunError
 from colorlib.footprint import Footprint, footprint
 from colorlib.memory import Limit, MiB, group_limit
+from colorlib.processes import team
+from colorlib.recipe import Recipe
 from colorlib.training import fit
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
@@ -73,12 +75,12 @@ def test_the_tightest_limit_counts(machine, monkeypatch):
     proc, root = machine
     folders = cgroups.folders
     monkeypatch.setattr(cgroups, "folders", lambda controller: folders(controller, proc, root))
-    assert memory.tightest(torch.device("cpu")).left == 300_000
+    assert memory.tightest(torch.device("cpu"), team()).left == 300_000
     monkeypatch.setenv("MEM_LIMIT", str(memory.own_memory() + 2 * MiB))
     write(root / "slice", memory__max="max")
     write(root / "memory/hub/user", memory__limit_in_bytes=str(2**40))
     write(root / "memory/hub", memory__limit_in_bytes=str(2**40))
-    tightest = memory.tightest(torch.device("cpu"))
+    tightest = memory.tightest(torch.device("cpu"), team())
     assert tightest.name == "MEM_LIMIT"
     assert tightest.left < 3 * MiB
 
@@ -193,7 +195,7 @@ def test_short_of_memory_training_takes_smaller_parts_and_says_so(samples, tmp_p
     whole = fit(recipe, train, valid, config, tmp_path / "whole")
     assert "micro-batches of 160" in capsys.readouterr().out
     left = 4 * MiB
-    monkeypatch.setattr(memory, "limits", lambda: [Limit("a small kernel", 100 * MiB, 100 * MiB - left)])
+    monkeypatch.setattr(memory, "limits", lambda processes: [Limit("a small kernel", 100 * MiB, 100 * MiB - left)])
     parts = fit(recipe, train, valid, config, tmp_path / "parts")
     out = capsys.readouterr().out
     assert "160 images at once do not fit, 4 MiB are left of the 100 that a small kernel allows" in out
@@ -206,12 +208,35 @@ def test_short_of_memory_training_takes_smaller_parts_and_says_so(samples, tmp_p
 def test_a_run_keeps_the_micro_batch_that_it_began_with(samples, tmp_path, monkeypatch, capsys):
     train, valid = divide(samples)
     with monkeypatch.context() as patch:
-        patch.setattr(memory, "limits", lambda: [Limit("a small kernel", 2 * MiB, 0)])
+        patch.setattr(memory, "limits", lambda processes: [Limit("a small kernel", 2 * MiB, 0)])
         fit(RECIPE, train, valid, replace(CONFIG, num_epochs=1), tmp_path)
-    begun = capsys.readouterr().out.split("micro-batches of ")[1]
-    assert not begun.startswith("32")
-    fit(RECIPE, train, valid, CONFIG, tmp_path)
+        begun = capsys.readouterr().out.split("micro-batches of ")[1]
+        assert not begun.startswith("32")
+        patch.setattr(memory, "limits", lambda processes: [Limit("a smaller kernel", int(1.9 * MiB), 0)])
+        fit(RECIPE, train, valid, replace(CONFIG, num_epochs=2), tmp_path)
+        assert capsys.readouterr().out.split("micro-batches of ")[1] == begun
+    fit(RECIPE, train, valid, replace(CONFIG, num_epochs=3), tmp_path)
     assert capsys.readouterr().out.split("micro-batches of ")[1] == begun
+
+
+def test_what_fits_is_shared_by_the_processes_of_a_machine(machine, monkeypatch):
+    proc, root = machine
+    folders = cgroups.folders
+    monkeypatch.setattr(cgroups, "folders", lambda controller: folders(controller, proc, root))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    assert memory.tightest(torch.device("cpu"), team()).left == pytest.approx(100_000, abs=1)
+    monkeypatch.setenv("MEM_LIMIT", "3000000000")
+    (promised,) = [limit for limit in memory.limits(3) if limit.name == "MEM_LIMIT"]
+    assert promised.used == pytest.approx(3 * memory.own_memory(), rel=0.1)
+
+
+def test_one_image_at_once_is_refused_where_batch_norm_has_no_variance(samples, tmp_path):
+    train, valid = divide(samples)
+    deep = Recipe("unet", "ab-l1", 16, {"width": 4, "depth": 5})
+    with pytest.raises(RunError, match="cannot train on 1 image at once where the network sees 16 px as one pixel"):
+        fit(deep, train, valid, replace(CONFIG, batch_size=1), tmp_path / "refused")
+    run = fit(deep, train[:66], valid, replace(CONFIG, batch_size=33, micro_batch=32, num_epochs=1), tmp_path / "run")
+    assert len(run.epochs) == 1, "33 images are not 32 and one"
 
 
 def small_kernel(script, mib=1024):

@@ -16,10 +16,14 @@ PLAIN = replace(RECIPE, options={"depth": 8, "width": 8, "batch_norm": False})
 FLOAT = replace(CONFIG, precision="float32")
 
 SCRIPT = """
-from colorlib import data
+import os
+from colorlib import data, runs
 from colorlib.recipe import Recipe
 from colorlib.training import TrainConfig, fit
 from tiny import divide
+
+if os.environ.get("RANK", "0") != "0":
+    runs.write_whole = runs.save_state = None          # only the first process may write
 
 def train():
     run = fit(Recipe(**RECIPE), *divide(data.load("samples", "train", 16)), TrainConfig(**CONFIG), DIR)
@@ -101,6 +105,16 @@ def test_notebook_launcher_trains(split, tmp_path):
     out = launch(tmp_path / "run", PLAIN, replace(FLOAT, num_epochs=1), tmp_path, launcher=(), call=call)
     assert out.count("batches of 32 in micro-batches") == 1
     expect_close(tmp_path / "run", fit(PLAIN, *split, replace(FLOAT, num_epochs=1), tmp_path / "one"), rtol=1e-5)
+
+
+def test_notebook_launcher_after_an_earlier_training_fails_for_the_true_reason(tmp_path):
+    """Torch cannot differentiate in a fork of a process that has; but two children are not both the first."""
+    earlier = ("fit(Recipe(**RECIPE), *divide(data.load('samples', 'train', 16)), TrainConfig(**CONFIG), "
+               "DIR + '-before')")
+    call = f"{earlier}; from accelerate import notebook_launcher; notebook_launcher(train, num_processes=2)"
+    with pytest.raises(AssertionError, match="(?s)autograd.*fork") as caught:
+        launch(tmp_path / "run", PLAIN, replace(FLOAT, num_epochs=1), tmp_path, launcher=(), call=call)
+    assert "another process trains in" not in str(caught.value)
 
 
 def test_accelerates_launcher_runs_one_process_on_a_processor_and_fit_says_so(split, tmp_path):

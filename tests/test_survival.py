@@ -141,8 +141,8 @@ def test_killed_before_any_one_of_its_writes_it_still_ends_whole(split, tmp_path
         except SystemExit:
             writes = number
         assert contents(fit(RECIPE, *split, config, tmp_path / str(number))) == contents(whole)
-    # config; history and state at the beginning, after each of 8 steps, and at the end of the epoch; the best weights
-    assert writes == 1 + 2 * (1 + 8 + 1) + 1
+    # config; history and state at the beginning, after each of 8 steps, before and after validation; the best weights
+    assert writes == 1 + 2 * (1 + 8 + 2) + 1
 
 
 @pytest.mark.parametrize("damage", ["missing", "cut short"])
@@ -202,6 +202,18 @@ def test_with_its_config_deleted_a_run_goes_on_under_new_settings(split, tmp_pat
         fit(replace(RECIPE, options={"depth": 11, "width": 8}), *split, CONFIG, tmp_path)
 
 
+def test_with_its_config_deleted_the_new_settings_count(split, tmp_path, capsys):
+    fit(RECIPE, *split, replace(CONFIG, num_epochs=1, precision="bfloat16"), tmp_path)
+    (tmp_path / "config.json").unlink()
+    capsys.readouterr()
+    fit(RECIPE, *split, replace(CONFIG, precision="float32", weight_decay=0.5, optimizer="adam"), tmp_path)
+    assert "; float32, " in capsys.readouterr().out
+    assert load_state(tmp_path / "last.ckpt")["optimizer"]["param_groups"][0]["weight_decay"] == 0.5
+    (tmp_path / "config.json").unlink()
+    with pytest.raises(RunError, match="of another network or optimizer"):
+        fit(RECIPE, *split, replace(CONFIG, num_epochs=3, optimizer="sgd"), tmp_path)
+
+
 def test_code_is_told_by_what_it_does():
     code = '"""A file."""\ndef f(x):\n    """Adds."""\n    return x + 1\n'
     same = "# a comment\ndef f(x):\n\n    return (x + 1)   # more\n"
@@ -233,7 +245,7 @@ def test_a_second_process_is_refused_until_the_first_ends(split, tmp_path):
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 1 MiB, and a function that makes it read-only, or writable again."""
+    """A disk of 2 MiB, and a function that makes it read-only, or writable again."""
     folder = tmp_path / "small"
     folder.mkdir()
 
@@ -242,7 +254,7 @@ def small_disk(tmp_path):
         if done.returncode:
             pytest.skip(f"cannot mount here: {done.stderr.strip()}")
 
-    mount("-t", "tmpfs", "-o", "size=1m", "tmpfs")
+    mount("-t", "tmpfs", "-o", "size=2m", "tmpfs")
     yield folder, lambda mode: mount("-o", f"remount,{mode}")
     subprocess.run(["umount", "--lazy", folder], check=True)
 
@@ -314,6 +326,34 @@ def test_a_vanished_folder_is_written_anew(split, tmp_path):
     assert contents(fit(RECIPE, train, split[1], config, tmp_path / "run")) == contents(whole)
 
 
+def test_a_folder_that_vanishes_later_is_written_anew_and_still_locked(split, tmp_path):
+    """In the second epoch, when there are best weights to lose."""
+    whole = fit(RECIPE, *split, CONFIG, tmp_path / "whole")
+    calls = count()
+
+    def remove():
+        if next(calls) == 1:
+            shutil.rmtree(tmp_path / "run")
+
+    def expect_locked():
+        if next(calls) > 2:
+            with pytest.raises(RunError, match="another process trains in"), runs.RunDir(tmp_path / "run", {}):
+                pass
+
+    train = disturbed(split[0], remove, expect_locked)
+    run = fit(RECIPE, train, split[1], replace(CONFIG, save_seconds=0), tmp_path / "run")
+    assert contents(run)["best.safetensors"] == contents(whole)["best.safetensors"]
+    assert run.saved
+
+
+def test_a_disk_too_small_for_the_whole_run_is_told_before_training(split, small_disk):
+    folder, _ = small_disk
+    large = replace(RECIPE, options={"depth": 11, "width": 16})
+    with pytest.raises(WriteError, match=r"a run takes \d+ MiB, and the disk has \d+ MiB left. Make room"):
+        fit(large, *split, CONFIG, folder / "run")
+    assert not (folder / "run" / "last.ckpt").exists()
+
+
 SGD = replace(CONFIG, optimizer="sgd", precision="float32")
 PLAIN = replace(RECIPE, objective="rgb-l2", options={"depth": 8, "width": 8, "batch_norm": False})
 
@@ -327,6 +367,16 @@ def test_an_exploding_loss_goes_back_an_epoch_with_half_the_learning_rate(split,
     state = load_state(run.path / "last.ckpt")
     assert state["halvings"] == 1
     assert contents(fit(PLAIN, *split, replace(SGD, lr=4), run.path)) == contents(run)
+
+
+def test_an_exploded_validation_is_no_good_state_to_keep(split, tmp_path, capsys):
+    """One step an epoch: the weights have exploded before a training loss could tell."""
+    steep = replace(SGD, lr=16, batch_size=64)
+    with pytest.raises(RunError, match="after 3 times with half the learning rate"):
+        fit(PLAIN, *split, replace(steep, lr=1e6), tmp_path / "never")
+    run = fit(PLAIN, *split, steep, tmp_path / "run")
+    assert "the validation loss is" in capsys.readouterr().out
+    assert max(run.history["valid_loss"][~np.isnan(run.history["valid_loss"])]) < 10 * run.history["loss"][0]
 
 
 class Poisoned(Images):
