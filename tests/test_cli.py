@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from colorlib import paths
 from colorlib.checkpoints import load_weights
 from colorlib.cli import main
 from colorlib.images import Images
@@ -50,6 +51,18 @@ def test_what_the_options_say_is_what_is_trained(tmp_path, capsys):
         assert f"; {precision}, 1 thread, 1 process, batches of 50 in" in (out := capsys.readouterr().out)
         assert "unet ab-l1" in out
         assert load_weights(tmp_path / precision / "best.safetensors")[1] == Recipe("unet", "ab-l1", 8)
+
+
+def test_a_folder_of_photos_is_trained_on_and_its_own_split_validates(tmp_path, capsys, home):
+    shutil.copytree(paths.samples_dir(), tmp_path / "mine")
+    (tmp_path / "mine" / "notes.txt").write_text("not a photo")
+    options = [*TINY, "--batch-size", "7", "--run-dir", str(tmp_path / "run"), "--root", str(tmp_path / "mine")]
+    assert main([option if option != "samples" else "folder" for option in options]) == 0
+    out = capsys.readouterr().out
+    assert "folder: 19 files: 18 used; left out: 1 no picture; each is listed in data/cache/folder-files-" in out
+    assert "14 images of folder, 2 to validate" in out
+    assert main(["data", "info"]) == 0
+    assert "folder: any folder or zip of photos, with --root" in capsys.readouterr().out
 
 
 @pytest.mark.filterwarnings("always:NOT SAVED")

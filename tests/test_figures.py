@@ -71,3 +71,12 @@ def test_channel_views_are_eight_labeled_pictures(samples):
 def test_bars_are_sorted():
     axes = figures.bars({"low": 1, "high": 3, "middle": 2}, "things")
     assert [text.get_text() for text in axes.get_yticklabels()] == ["low", "middle", "high"]
+
+
+def test_dots_put_each_value_on_its_row():
+    axes = figures.dots({"gray": {"cat": 1.0, "dog": 3.0}, "ours": {"dog": 2.0, "cat": 0.5}}, "error")
+    assert [line.get_xydata().tolist() for line in axes.lines] == [[[1, 0], [3, 1]], [[0.5, 0], [2, 1]]]
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["cat", "dog"]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["gray", "ours"]
+    assert axes.lines[0].get_marker() != axes.lines[1].get_marker()
+    assert axes.get_xlabel() == "error"
