@@ -1,8 +1,11 @@
 """Pictures that look alike: a perceptual hash, and groups of near-duplicates."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 BITS = 128
 ALIKE = 16           # of 128 bits may differ: looked at by eye, nearly all such pairs are one photo, or one scene
@@ -30,29 +33,30 @@ def groups_alike(hashes: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
     Returns:
         (N,) int64: the lowest number among the members of its group.
     """
-    group = np.arange(len(hashes))
-
-    def first(i: int) -> int:
-        while group[i] != i:
-            group[i] = i = group[group[i]]
-        return i
-
-    for i, j in _pairs(hashes, mirrored):
-        low, high = sorted((first(i), first(j)))
-        group[high] = low
-    return np.array([first(i) for i in range(len(group))], dtype=np.int64)
-
-
-def _pairs(hashes: np.ndarray, mirrored: np.ndarray) -> list[list[int]]:
-    """Whose bits differ in few places.
-
-    As signs, the sum of their products is 128 less twice the bits that differ: a matrix product compares all with all.
-    """
     signs, others = (torch.from_numpy(bits).float() * 2 - 1 for bits in (hashes, mirrored))
-    pairs = []
-    for start in range(0, len(signs), 256):
-        block = signs[start:start + 256]
-        alike = torch.maximum(block @ signs.T, block @ others.T) >= BITS - 2 * ALIKE
-        found = alike.nonzero() + torch.tensor([start, 0])
-        pairs += found[found[:, 0] < found[:, 1]].tolist()
-    return pairs
+    group, some = torch.arange(len(signs)), torch.arange(len(signs))
+    while len(some):
+        lowest, has_company = group[some], torch.zeros(len(some), dtype=torch.bool)
+        for i, j in _alike(signs[some], others[some]):
+            for one, other in ((i, j), (j, i)):
+                lowest.scatter_reduce_(0, one, group[some[other]], "amin")
+                has_company[one] = True
+        lowest = group[lowest]                           # whom they look like may belong to a lower one by now
+        changed = not torch.equal(lowest, group[some])
+        group[some] = lowest
+        some = some[has_company] if changed else some[:0]               # few, as a rule
+    return group.numpy()
+
+
+def _alike(signs: Tensor, others: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Who looks like whom, a few rows at a time: (n,) and (n,) int64, the first lower than the second.
+
+    As signs, the sum of two hashes' products is 128 less twice the bits that differ: matrix products
+    compare all with all.
+    """
+    rows = max(1, 2**22 // max(1, len(signs)))
+    for start in range(0, len(signs), rows):
+        block = signs[start:start + rows]
+        likeness = torch.maximum(block @ signs[start:].T, block @ others[start:].T)
+        i, j = (likeness >= BITS - 2 * ALIKE).triu(1).nonzero(as_tuple=True)
+        yield i + start, j + start
