@@ -64,10 +64,11 @@ def _has_split_folders(path: Path) -> bool:
 
 
 def _has_class_folders(folders: Mapping[str, str], path: Path) -> bool:
-    """Whether a tree has folders for at least two of the classes: what is called archive.zip may be anything."""
+    """Whether a tree has folders for two of the classes; for all, if it has a name that Kaggle gives to anything."""
+    needed = len(set(folders.values())) if path.name in KAGGLE else 2
     with open_tree(path) as tree:
         names = {PurePosixPath(listed.name).parent.name.casefold() for listed in tree.list()}
-    return len({folders[name] for name in names & set(folders)}) >= 2
+    return len({folders[name] for name in names & set(folders)}) >= needed
 
 
 def _photos(name: str, forms: tuple[str, ...], folders: Mapping[str, str], *hosts: Callable[[Path], Path]) -> Dataset:

@@ -4,7 +4,7 @@ import io
 import struct
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache
 from typing import NamedTuple
 
@@ -14,8 +14,13 @@ from PIL import Image, ImageCms, ImageOps
 from colorlib.errors import PictureError
 
 MiB = 2**20
-LARGEST = 160 * MiB          # what one picture may take while it is decoded: 40 megapixels, or a JPEG of any size
+LARGEST = 200 * MiB          # what one picture may take while it is decoded: 52 megapixels, or a JPEG of far more
 SMALL = 16 * MiB             # pictures that many threads may decode at once
+# How often as much as the picture itself is taken on the way, by format or by mode: measured.
+WEIGHTS = {"WEBP": 4, "AVIF": 2.5, "HEIF": 2.5, "P": 2.5, "PA": 2.5, "I": 3.5, "I;16": 3.5, "I;16B": 3.5}
+TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+         5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+         8: Image.Transpose.ROTATE_90}        # what undoes each orientation of EXIF 2.3, tag 274
 
 
 class Decoded(NamedTuple):
@@ -45,9 +50,8 @@ def decode(data: bytes, name: str, at_least: int | None = None, alone: AbstractC
     """
     if not data:
         raise PictureError(name, "empty", "it is empty")
-    prepare_pillow()
     try:
-        image = Image.open(io.BytesIO(data))
+        image = Image.open(io.BytesIO(data), formats=prepare_pillow())
         form, (width, height) = image.format, image.size
         several = getattr(image, "is_animated", False)
         if at_least:
@@ -82,20 +86,24 @@ def many_pictures() -> Iterator[None]:
 
 
 @cache
-def prepare_pillow() -> None:
-    """Load Pillow's plugins, and the one for HEIC if it is installed: once, and not in several threads at a time."""
+def prepare_pillow() -> tuple[str, ...]:
+    """Load Pillow's plugins, and the one for HEIC if it is installed: once, and not in several threads at a time.
+
+    Returns:
+        The formats that may be opened: not EPS, for which Pillow starts another program.
+    """
     Image.init()
-    try:
+    with suppress(ImportError):
         import pillow_heif
-    except ImportError:
-        return
-    pillow_heif.register_heif_opener()
+        pillow_heif.register_heif_opener()
+    return tuple(name for name in Image.ID if name != "EPS")
 
 
 def _need(image: Image.Image, pixels: int) -> int:
     """Bytes that decoding takes: Pillow keeps four a pixel, and a progressive JPEG all coefficients of all pixels."""
     progressive = 6 * pixels if image.info.get("progressive") else 0
-    return 4 * image.width * image.height + progressive
+    weight = max(WEIGHTS.get(image.format, 1), WEIGHTS.get(image.mode, 1))
+    return int(4 * weight * image.width * image.height) + progressive
 
 
 def _finished(image: Image.Image, at_least: int | None, changes: list[str]) -> tuple[Image.Image, tuple[str, ...]]:
@@ -137,11 +145,11 @@ def _reduced(at_least: int | None) -> Callable[[Image.Image], tuple[Image.Image,
 
 def _upright(image: Image.Image) -> tuple[Image.Image, str]:
     try:
-        turned = ImageOps.exif_transpose(image)
+        orientation = image.getexif().get(274)
     except (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error):
         return image, "unusable EXIF ignored"
-    same = turned.size == image.size and turned.tobytes() == image.tobytes()
-    return turned, "" if same else "turned upright"
+    # Not ImageOps.exif_transpose: it also writes the tags anew, and gives up where one of them is odd.
+    return (image.transpose(TURNS[orientation]), "turned upright") if orientation in TURNS else (image, "")
 
 
 def _opaque(image: Image.Image) -> tuple[Image.Image, str]:

@@ -4,11 +4,12 @@ import hashlib
 import os
 import stat
 import zipfile
-import zlib
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple, Protocol
 
+from colorlib import paths
 from colorlib.errors import DataError, PictureError
 
 LARGEST = 64 * 2**20         # bytes: no photo for a course is larger, and two at once must fit into a small kernel
@@ -51,11 +52,22 @@ def open_tree(path: Path) -> "Folder | Zip":
 
 
 def fingerprint(path: Path) -> str:
-    """A few letters that change when any file of a copy does. 3: how pictures are prepared."""
+    """A few letters that change when any file of a copy does, or what can be read."""
     path = path.resolve()
-    files = [path, *(path / listed.name for listed in Folder(path).list())] if path.is_dir() else [path]
-    stats = [(str(file), status.st_size, status.st_mtime_ns) for file in files for status in [file.lstat()]]
-    return hashlib.blake2b(repr((3, stats)).encode(errors="surrogateescape"), digest_size=6).hexdigest()
+    listed = Folder(path).list() if path.is_dir() else []
+    stats = [(entry.name, entry.fate, *_stats(path / entry.name)) for entry in listed]
+    how = (3, find_spec("pillow_heif") is not None)              # 3: how pictures are prepared
+    content = repr((how, str(path), _stats(path), stats)).encode(errors="surrogateescape")
+    return hashlib.blake2b(content, digest_size=6).hexdigest()
+
+
+def _stats(path: Path) -> tuple[int, int]:
+    """Size and time of a file, or of what a link leads to."""
+    try:
+        status = path.stat()
+    except OSError:
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
 
 
 class Folder:
@@ -90,9 +102,9 @@ class Folder:
             yield Listed(f"{self._name(folder)}/", "unreadable", "a link that leads back to a folder above it")
             return
         for entry in entries:
-            if not entry.name.startswith("."):
-                path = folder / entry.name
-                if path.is_dir():
+            path = folder / entry.name
+            if not entry.name.startswith(".") and path not in (paths.cache_dir(), paths.runs_dir()):
+                if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where a folder may not be entered)
                     yield Listed(f"{self._name(path)}/")
                     yield from self._below(path, above | {here})
                 else:
@@ -126,6 +138,8 @@ class Zip:
 
     def __init__(self, path: Path):
         self.path = path
+        if path.suffix.lower() != ".zip" and not zipfile.is_zipfile(path):
+            raise DataError(f"{path} is neither a folder nor a zip")
         try:
             self._zip = zipfile.ZipFile(path)
         except (zipfile.BadZipFile, EOFError, OSError, ValueError, NotImplementedError) as error:
@@ -144,7 +158,7 @@ class Zip:
     def read(self, name: str) -> bytes:
         try:
             return self._zip.read(name)
-        except (zipfile.BadZipFile, EOFError, zlib.error, OSError, RuntimeError, NotImplementedError) as error:
+        except Exception as error:               # what is damaged makes the decompressors raise many kinds
             raise PictureError(f"{self.path}: {name}", "damaged", str(error) or "it breaks off") from error
 
 

@@ -2,8 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -19,10 +18,12 @@ def kaggle(handle: str, name: str, folder: Path) -> Path:
     Raises:
         DataError: if it cannot be had.
     """
-    with _arriving("Kaggle", folder / name) as partial:
-        client = _client("kagglehub")
-        client.dataset_download(handle, output_dir=str(partial), force_download=True)
-    return folder / name
+    def fill(partial: Path) -> None:
+        found = Path(_client("kagglehub").dataset_download(handle, output_dir=str(partial), force_download=True))
+        if found.resolve() != partial.resolve():                 # in Colab, and at Kaggle, it lies elsewhere already
+            shutil.copytree(found, partial, dirs_exist_ok=True)
+
+    return _arrive("Kaggle", folder / name, fill)
 
 
 def hugging_face(repository: str, name: str, folder: Path) -> Path:
@@ -31,16 +32,16 @@ def hugging_face(repository: str, name: str, folder: Path) -> Path:
     Raises:
         DataError: if it cannot be had.
     """
-    with _arriving("Hugging Face", folder / name) as partial:
-        parquet = _client("pyarrow.parquet")
-        tables = partial / "tables"
+    def fill(partial: Path) -> None:
+        parquet, tables = _client("pyarrow.parquet"), partial / "tables"
         _client("huggingface_hub").snapshot_download(
             repository, repo_type="dataset", allow_patterns="*.parquet", local_dir=tables)
         for number, path in enumerate(sorted(tables.rglob("*.parquet"))):
             with parquet.ParquetFile(path) as table:
                 _unpack(table, partial, number)
         shutil.rmtree(tables)
-    return folder / name
+
+    return _arrive("Hugging Face", folder / name, fill)
 
 
 def _unpack(table: object, folder: Path, number: int) -> None:
@@ -54,15 +55,18 @@ def _unpack(table: object, folder: Path, number: int) -> None:
         (into / f"{number:03}-{i:06}.jpeg").write_bytes(row["image"]["bytes"])
 
 
-@contextmanager
-def _arriving(host: str, target: Path) -> Iterator[Path]:
-    """A folder beside ``target`` that becomes it when all is there; what went wrong becomes a DataError."""
-    partial = target.with_name(f"{target.name}.part")
+def _arrive(host: str, target: Path, fill: Callable[[Path], None]) -> Path:
+    """Fill a folder beside ``target``, which gets its name when all is there; what went wrong becomes a DataError."""
+    partial = target.with_name(f"{target.name}.{host.replace(' ', '-').lower()}.part")
     try:
         partial.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{partial}.lock"):
-            yield partial
-            partial.rename(target)
+        with FileLock(target.with_name(f"{target.name}.lock")):
+            if target.exists():                      # another process has just fetched it
+                return target
+            fill(partial)
+            if not any(partial.iterdir()):
+                raise DataError("nothing came")
+            return partial.rename(target)
     except Exception as error:                       # the clients raise many kinds
         reason = f"{error}".strip().splitlines()[0] if f"{error}".strip() else type(error).__name__
         raise DataError(f"{host} does not deliver {target.name}: {reason}") from error

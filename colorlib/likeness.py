@@ -41,10 +41,12 @@ def groups_alike(hashes: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
             for one, other in ((i, j), (j, i)):
                 lowest.scatter_reduce_(0, one, group[some[other]], "amin")
                 has_company[one] = True
-        lowest = group[lowest]                           # whom they look like may belong to a lower one by now
-        changed = not torch.equal(lowest, group[some])
-        group[some] = lowest
-        some = some[has_company] if changed else some[:0]               # few, as a rule
+        before = group.clone()
+        group.scatter_reduce_(0, group[some], lowest, "amin")           # what one of a group has found holds for all
+        group[some] = torch.minimum(group[some], lowest)
+        while not torch.equal(group, group[group]):
+            group = group[group]
+        some = some[has_company] if not torch.equal(group, before) else some[:0]               # few, as a rule
     return group.numpy()
 
 
@@ -57,6 +59,7 @@ def _alike(signs: Tensor, others: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     rows = max(1, 2**22 // max(1, len(signs)))
     for start in range(0, len(signs), rows):
         block = signs[start:start + rows]
-        likeness = torch.maximum(block @ signs[start:].T, block @ others[start:].T)
+        mirrored = torch.maximum(block @ others[start:].T, others[start:start + rows] @ signs[start:].T)
+        likeness = torch.maximum(block @ signs[start:].T, mirrored)
         i, j = (likeness >= BITS - 2 * ALIKE).triu(1).nonzero(as_tuple=True)
         yield i + start, j + start

@@ -35,9 +35,9 @@ def search_dirs(root: str | os.PathLike | None = None) -> list[Path]:
     folder, from ``home()``.
     """
     if root is not None:
-        return [Path(root)]
+        return [Path(root).expanduser()]
     named = os.environ.get("COLORLIB_DATA")
-    return [data_dir(), *([Path(named), home() / named] if named else [])]
+    return [data_dir(), *([Path(named).expanduser(), home() / named] if named else [])]
 
 
 def shown(path: Path) -> str:

@@ -27,7 +27,7 @@ class Photos:
     splits = ("train", "valid", "test")
 
     def __init__(self, path: Path, name: str, folders: Mapping[str, str] | None = None):
-        self.path, self.name, self.folders = path, name, folders
+        self.path, self.name, self.folders = path.resolve(), name, folders
 
     @cached_property
     def survey(self) -> Survey:

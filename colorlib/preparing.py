@@ -35,9 +35,13 @@ def prepared(name: str, path: Path, read: Callable[[Path], Source], split: str, 
 
 
 def newest(name: str, split: str, size: int) -> Images | None:
-    """What was prepared last of a data set whose copy is gone."""
-    kept = sorted(paths.cache_dir().glob(f"{name}-{split}-{size}-*/meta.json"), key=lambda file: file.stat().st_mtime)
-    return open_images(kept[-1].parent) if kept else None
+    """What was prepared of the copy of a data set that was used last, and is gone; all splits are of this copy."""
+    kept = sorted(paths.cache_dir().glob(f"{name}-*-*-*/meta.json"), key=lambda file: file.stat().st_mtime)
+    if not kept:
+        return None
+    copy = kept[-1].parent.name.split("-")[-1]
+    folder = paths.cache_dir() / f"{name}-{split}-{size}-{copy}"
+    return open_images(folder) if folder.exists() else None
 
 
 def open_images(folder: Path) -> Images:

@@ -17,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from colorlib.decoding import decode, many_pictures, square
-from colorlib.errors import DataError
+from colorlib.errors import DataError, PictureError
 from colorlib.files import GET_AGAIN, Folder, open_tree
 from colorlib.parallel import in_order
 
@@ -120,6 +120,8 @@ class ImageTree:
         with open_tree(path) as tree:
             for listed in tree.list():
                 if where := _split_and_class(listed.name, self.splits):
+                    if listed.fate:
+                        raise PictureError(f"{path}: {listed.name}", listed.fate, listed.cause)
                     files = self.folders.setdefault(where, [])
                     files += [] if listed.name.endswith("/") else [listed.name]
         kinds = {PurePosixPath(file).suffix for files in self.folders.values() for file in files}

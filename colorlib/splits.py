@@ -29,10 +29,12 @@ def assign(digests: Sequence[str], classes: Sequence[str], groups: Sequence[int]
     for some in of_class.values():
         photos = sum(map(len, some))
         left = {name: max(round(part * photos), int(photos >= 3)) for name, part in PARTS.items()}
+        spare = photos - max(1, photos // 3)                     # what may be kept from training at most
         for group in sorted(some, key=lambda group: digests[group[0]]):
             fitting = [name for name, wanted in left.items() if len(group) / 2 <= wanted]     # else: too large for it
-            if fitting:
+            if fitting and len(group) <= spare:
                 left[fitting[0]] -= len(group)
+                spare -= len(group)
                 for i in group:
                     split[i] = fitting[0]
     return split

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -26,7 +28,7 @@ LOOK = 64                  # pixels on the shorter side are enough to see whethe
 COLORLESS = 2.0            # Lab units: a gray photo, JPEG's traces of color and all, has no more than this
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """What became of one file: a line of ``prepared.csv``."""
 
@@ -41,6 +43,13 @@ class Row:
     height: int = 0
     changes: str = ""        # what was done to make it an upright sRGB picture
     digest: str = ""         # a hash of the file
+
+
+class Look(NamedTuple):
+    """One file, seen: the beginnings of its row, and the hashes of the picture and its mirror image."""
+
+    row: Row
+    hashes: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ def survey(path: Path, name: str, classify: Callable[[str], str | None]) -> Surv
     return found
 
 
-def _looks(tree: Tree, name: str, classify: Callable[[str], str | None], log: Path) -> list[dict]:
+def _looks(tree: Tree, name: str, classify: Callable[[str], str | None], log: Path) -> list[Look]:
     """A look at every file, in the order of their names; each is written to ``log`` at once."""
     files = [listed for listed in tree.list() if not listed.name.endswith("/") or listed.fate]
     looks = _logged(log)
@@ -96,40 +105,40 @@ def _looks(tree: Tree, name: str, classify: Callable[[str], str | None], log: Pa
     bar = tqdm(in_order(look, files[len(looks):]), f"looking at {name}", len(files), initial=len(looks), unit=" files")
     with cache.writing(log.parent), many_pictures(), log.open("a", encoding="utf-8") as file:
         for found in bar:
-            file.write(json.dumps(found) + "\n")
+            file.write(json.dumps([asdict(found.row), found.hashes.hex()]) + "\n")
             file.flush()
             looks.append(found)
     return looks
 
 
-def _logged(log: Path) -> list[dict]:
+def _logged(log: Path) -> list[Look]:
     """What was written before it was killed, without the line that broke off."""
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
     whole = [line for line in lines if line.endswith("\n")]
     if len(whole) < len(lines):
         with cache.writing(log.parent):
             log.write_text("".join(whole), encoding="utf-8")
-    return [json.loads(line) for line in whole]
+    return [Look(Row(**row), bytes.fromhex(hashes)) for row, hashes in map(json.loads, whole)]
 
 
-def _look(tree: Tree, classify: Callable[[str], str | None], alone: threading.Lock, listed: Listed) -> dict:
-    """One file: the beginnings of its row, and what it looks like."""
+def _look(tree: Tree, classify: Callable[[str], str | None], alone: threading.Lock, listed: Listed) -> Look:
+    """Look at one file."""
     row = Row(listed.name, listed.fate or USED, listed.cause, classify(listed.name) or "")
     if listed.fate:
-        return {"row": asdict(row)}
+        return Look(row)
     if not row.class_name:
-        return {"row": asdict(replace(row, fate="other class", cause="its folder is not one of the classes"))}
+        return Look(replace(row, fate="other class", cause="its folder is not one of the classes"))
     try:
         data = tree.read(listed.name)
         image, changes, form, width, height = decode(data, listed.name, LOOK, alone)
     except PictureError as error:
-        return {"row": asdict(replace(row, fate=error.fate, cause=error.cause))}
+        return Look(replace(row, fate=error.fate, cause=error.cause))
     row = replace(row, format=form, width=width, height=height, changes="; ".join(changes),
                   digest=blake2b(data, digest_size=16).hexdigest())
     if is_colorless(image):
         row = replace(row, fate="gray", cause="in truth without color")
     hashes = np.concatenate([perceptual_hash(image), perceptual_hash(ImageOps.mirror(image))])
-    return {"row": asdict(row), "hashes": np.packbits(hashes).tobytes().hex()}
+    return Look(row, np.packbits(hashes).tobytes())
 
 
 def is_colorless(image: Image.Image) -> bool:
@@ -139,17 +148,17 @@ def is_colorless(image: Image.Image) -> bool:
     return bool((ab.norm(dim=0) < COLORLESS).float().mean() >= 0.99)
 
 
-def _rows(looks: list[dict]) -> list[Row]:
+def _rows(looks: list[Look]) -> list[Row]:
     """The finished rows: copies left out, the others with their group and split."""
-    rows = [Row(**look["row"]) for look in looks]
+    rows = [look.row for look in looks]
     first: dict[str, str] = {}
-    for i, row in enumerate(rows):
+    for i, row in sorted(enumerate(rows), key=lambda pair: (pair[1].class_name, pair[1].file)):
         if row.fate == USED and first.setdefault(row.digest, row.file) != row.file:
             rows[i] = replace(row, fate="copy", cause=f"the same file as {first[row.digest]}")
     used = [i for i, row in enumerate(rows) if row.fate == USED]
     if not used:
         return rows
-    seen = np.stack([np.frombuffer(bytes.fromhex(looks[i]["hashes"]), np.uint8) for i in used])
+    seen = np.stack([np.frombuffer(looks[i].hashes, np.uint8) for i in used])
     hashes, mirrored = np.hsplit(np.unpackbits(seen, axis=1).astype(bool), 2)
     groups = groups_alike(hashes, mirrored)
     split = splits.assign([rows[i].digest for i in used], [rows[i].class_name for i in used], groups.tolist())
@@ -161,9 +170,12 @@ def _rows(looks: list[dict]) -> list[Row]:
 def _write(rows: list[Row], table: Path) -> None:
     # Names that are no UTF-8, as old systems left them, come out as the bytes they are.
     with cache.writing(table.parent), table.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n")
+        # All quoted: a name may hold a comma, or be the "Icon\\r" of a Mac.
+        writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writeheader()
         writer.writerows(map(asdict, rows))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _read(table: Path) -> list[Row]:
@@ -171,5 +183,5 @@ def _read(table: Path) -> list[Row]:
         with table.open(newline="", encoding="utf-8", errors="surrogateescape") as file:
             return [Row(**row | {name: int(row[name]) for name in ("group", "width", "height")})
                     for row in csv.DictReader(file)]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, csv.Error) as error:
         raise DataError(f"{table} is damaged: delete the folder it is in, and load again") from error

@@ -88,6 +88,24 @@ def test_a_turned_photo_is_upright(form, orientation, photo):
     assert error(found.image, photo) < 3
 
 
+@pytest.mark.parametrize("odd", [struct.pack("<HHII", 0x011A, 2, 7, 38), struct.pack("<HHII", 0x0128, 4, 1, 70_000)],
+                         ids=["a resolution in words", "a unit that no one knows"])
+def test_a_turned_photo_with_an_odd_tag_is_upright_all_the_same(odd, photo):
+    """By hand, since Pillow does not write what some cameras do: two entries, the orientation 6 and the odd one."""
+    entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + odd
+    tags = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + struct.pack("<I", 0) + b"72 dpi\0"
+    stored = photo.transpose(Image.Transpose.ROTATE_90)
+    found = decode(saved(stored, "JPEG", quality=95, subsampling=0, exif=tags), "odd tag")
+    assert error(found.image, photo) < 3
+    assert found.changes == ("turned upright",)
+
+
+def test_a_file_that_would_start_another_program_is_not_opened(photo):
+    with pytest.raises(PictureError) as caught:
+        decode(saved(photo, "EPS"), "drawing.eps")
+    assert caught.value.fate == "no picture"
+
+
 def test_what_is_transparent_lies_on_white(photo):
     layers = photo.convert("RGBA")
     layers.paste((0, 0, 0, 0), (0, 0, 80, 120))                               # the left half: transparent black

@@ -6,7 +6,7 @@ import zipfile
 
 import pytest
 
-from colorlib import files
+from colorlib import files, paths
 from colorlib.errors import DataError, PictureError
 from colorlib.files import Listed, fingerprint, open_tree
 
@@ -96,6 +96,35 @@ def test_a_truncated_zip_is_named(zipped):
         open_tree(zipped)
 
 
+def test_a_zip_whose_entry_is_no_longer_what_it_says_is_named(zipped):
+    content = bytearray(zipped.read_bytes())
+    with zipfile.ZipFile(zipped) as file:
+        info = next(info for info in file.infolist() if "фото" in info.filename)
+    content[info.header_offset + 30] = 0xFF                       # the name in front of the data: no UTF-8 any more
+    zipped.write_bytes(content)
+    with open_tree(zipped) as tree, pytest.raises(PictureError, match="cannot be read"):
+        tree.read(info.filename)
+
+
+def test_what_is_neither_a_folder_nor_a_zip_is_not_called_damaged(folder):
+    with pytest.raises(DataError, match=r"top.txt is neither a folder nor a zip"):
+        open_tree(folder / "top.txt")
+
+
+def test_what_colorlib_itself_keeps_in_a_folder_is_not_in_it(folder, monkeypatch):
+    monkeypatch.setenv("COLORLIB_HOME", str(folder))
+    before = fingerprint(folder)
+    for kept in (paths.cache_dir(), paths.runs_dir()):
+        kept.mkdir(parents=True)
+        (kept / "rgb.png").write_text("prepared")
+    with open_tree(folder) as tree:
+        assert not [entry.name for entry in tree.list() if "rgb.png" in entry.name]
+    assert before != fingerprint(folder), "a folder data/ is new, its cache is not looked into"
+    again = fingerprint(folder)
+    (paths.cache_dir() / "more").mkdir()
+    assert fingerprint(folder) == again
+
+
 def test_an_encrypted_or_huge_file_is_not_read(zipped, folder, monkeypatch):
     monkeypatch.setattr(files, "LARGEST", 100)
     (folder / "cat" / "huge.png").write_bytes(b"x" * 101)
@@ -125,4 +154,8 @@ def test_the_fingerprint_changes_with_any_file(folder):
     seen.add(fingerprint(folder))
     (folder / "top.txt").unlink()
     seen.add(fingerprint(folder))
-    assert len(seen) == 4
+    (folder / "linked.png").symlink_to(folder.parent / "elsewhere.png")
+    seen.add(fingerprint(folder))
+    (folder.parent / "elsewhere.png").write_text("what the link leads to")
+    seen.add(fingerprint(folder))
+    assert len(seen) == 6

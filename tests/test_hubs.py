@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -127,6 +128,29 @@ def test_when_one_host_fails_the_other_delivers(hugging_face, home, monkeypatch)
             lambda folder: hubs.hugging_face("some/animals", "animals10", folder)]
     monkeypatch.setitem(data.DATASETS, "animals10", type(dataset)(**vars(dataset) | {"downloads": tuple(here)}))
     assert len(data.load("animals10", "train", 16)) == 20
+
+
+class Elsewhere:
+    """A client that, as in Colab, leaves the data where they are."""
+
+    def __init__(self, place):
+        self.place = place
+
+    def dataset_download(self, handle, output_dir, force_download):
+        return str(self.place)
+
+
+def test_where_the_data_lie_elsewhere_already_they_are_copied(home, tmp_path, monkeypatch):
+    (tmp_path / "input" / "raw-img" / "cane").mkdir(parents=True)
+    (tmp_path / "input" / "raw-img" / "cane" / "1.jpeg").write_bytes(photo(1))
+    monkeypatch.setattr(hubs, "import_module", lambda name: Elsewhere(tmp_path / "input"))
+    assert (hubs.kaggle("some/animals", "animals10", home / "data") / "raw-img" / "cane" / "1.jpeg").exists()
+    shutil.rmtree(home / "data" / "animals10")
+    (tmp_path / "nothing").mkdir()
+    monkeypatch.setattr(hubs, "import_module", lambda name: Elsewhere(tmp_path / "nothing"))
+    with pytest.raises(DataError, match="nothing came"):
+        hubs.kaggle("some/animals", "animals10", home / "data")
+    assert not (home / "data" / "animals10").exists()
 
 
 def test_without_the_clients_it_says_what_to_install(home, monkeypatch):

@@ -61,12 +61,33 @@ def test_alike_is_passed_on():
 
 
 def test_many_blocks_agree_with_the_definition():
-    random = np.random.default_rng(1)
-    hashes = random.random((600, 128)) < 0.5
-    hashes[300:] = hashes[:300] ^ (random.random((300, 128)) < 0.1)          # about 13 bits differ
-    distance = (hashes[:, None] != hashes[None]).sum(-1)
-    groups = groups_alike(hashes, random.random((600, 128)) < 0.5)
-    for i in range(600):
-        alike = np.flatnonzero(distance[i] <= 16)
-        assert set(groups[alike]) == {groups[i]}
-    assert len(set(groups)) == 600 - (distance[np.arange(300), np.arange(300, 600)] <= 16).sum()
+    """Enough of them that they are compared in several blocks."""
+    random, half = np.random.default_rng(1), 1500
+    hashes = random.random((2 * half, 128)) < 0.5
+    hashes[half:] = hashes[:half] ^ (random.random((half, 128)) < 0.1)       # about 13 bits differ
+    groups = groups_alike(hashes, random.random((2 * half, 128)) < 0.5)
+    alike = (hashes[:half] != hashes[half:]).sum(1) <= 16
+    assert 300 < alike.sum() < 1400
+    expected = np.where(alike, np.arange(half), np.arange(half, 2 * half))
+    assert groups.tolist() == [*range(half), *expected]
+
+
+def test_who_is_alike_only_in_the_mirror_is_so_in_either_order():
+    """The hash of a mirror image is not exactly mirrored: where two neighbors are equal, neither way is lighter."""
+    random = np.random.default_rng(2)
+    hashes, mirrored = random.random((2, 128)) < 0.5, random.random((2, 128)) < 0.5
+    mirrored[1] = hashes[0]                                     # and mirrored[0] is unlike hashes[1]
+    assert groups_alike(hashes, mirrored).tolist() == [0, 0]
+    assert groups_alike(hashes[::-1].copy(), mirrored[::-1].copy()).tolist() == [0, 0]
+
+
+def test_a_long_film_is_one_group_however_its_frames_are_shuffled():
+    """Every frame is like its neighbors alone."""
+    frames, random = 700, np.random.default_rng(3)
+    hashes = np.zeros((frames, 128), bool)
+    for i in range(1, frames):
+        hashes[i] = hashes[i - 1]
+        hashes[i, random.choice(128, 9, replace=False)] ^= True
+    shuffled = random.permutation(frames)
+    unlike = random.random((frames, 128)) < 0.5
+    assert set(groups_alike(hashes[shuffled], unlike)) == {0}

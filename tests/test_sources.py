@@ -1,6 +1,7 @@
 """Every form in which a reader may hold CIFAR-10, whole and damaged."""
 
 import io
+import os
 import pickle
 import shutil
 import struct
@@ -155,6 +156,12 @@ def test_a_file_that_is_no_image_is_named(content, cause, tree, picture, home):
     assert not list(paths.cache_dir().glob("*[!k]"))
     bad.unlink()
     assert len(data.load("cifar10", "train", root=tree)) == 6
+
+
+def test_what_cannot_be_read_is_named_and_not_waited_for(tree, home):
+    os.mkfifo(tree / "train" / "cat" / "pipe.png")
+    with pytest.raises(DataError, match=r"train/cat/pipe.png cannot be read: it is no file, but a pipe"):
+        data.load("cifar10", "train", root=tree)
 
 
 def test_an_empty_class_folder_is_named(tree, home):

@@ -47,6 +47,12 @@ def test_a_group_larger_than_the_test_part_is_trained_on():
     assert Counter(split) == {"train": 80, "valid": 10, "test": 10}
 
 
+def test_something_is_always_left_to_train_on():
+    for groups in ([0, 0, 1, 1], [0, 1, 1], [0, 0, 0, 1, 1], [0], [0, 1]):
+        split = assign([digest(i) for i in range(len(groups))], ["dog"] * len(groups), groups)
+        assert "train" in split, groups
+
+
 def test_a_new_photo_moves_hardly_any():
     before = assign([digest(i) for i in range(1000)], ["dog"] * 1000, range(1000))
     after = assign([digest(i) for i in range(1001)], ["dog"] * 1001, range(1001))
