@@ -16,7 +16,7 @@ from colorlib.files import fingerprint
 from colorlib.images import Images
 from colorlib.sources import Source
 
-COLUMNS = {"labels.bin": np.int64, "groups.bin": np.int64}
+COLUMNS = {"labels.bin": np.dtype(np.int64), "groups.bin": np.dtype(np.int64)}        # beside rgb.bin
 
 
 def prepared(name: str, path: Path, read: Callable[[Path], Source], split: str, size: int) -> Images:
@@ -65,7 +65,7 @@ def open_images(folder: Path) -> Images:
 
 def _fill(folder: Path, source: Source, name: str, split: str, size: int) -> None:
     """Write a source's pictures, row by row, going on after those that are there."""
-    columns = {"rgb.bin": 3 * size * size, "labels.bin": 8, "groups.bin": 8}             # bytes a row
+    columns = {"rgb.bin": 3 * size * size} | {name: dtype.itemsize for name, dtype in COLUMNS.items()}    # bytes a row
     rows = min(_size(folder / column) // width for column, width in columns.items())
     with cache.writing(folder), ExitStack() as stack:
         files = [stack.enter_context((folder / column).open("ab")) for column in columns]

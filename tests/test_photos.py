@@ -152,7 +152,7 @@ def odd_files(folder):
     made["фото 日本語 ñ.jpeg"] = (photo(1), "used")
     made["the same again.jpeg"] = (made["фото 日本語 ñ.jpeg"][0], "used")         # before its copy in the alphabet
     made["фото 日本語 ñ.jpeg"] = (made["фото 日本語 ñ.jpeg"][0], "copy")
-    folder.mkdir()
+    folder.mkdir(parents=True)
     for name, (content, _) in made.items():
         (folder / name).write_bytes(content)
     fates = {f"odd/{name}": fate for name, (_, fate) in made.items()}
@@ -166,7 +166,7 @@ def odd_files(folder):
 
 
 def test_every_odd_file_is_used_or_left_out_with_its_reason(tmp_path, home, capsys):
-    fates = odd_files(tmp_path / "photos" / "odd" if (tmp_path / "photos").mkdir() is None else None)
+    fates = odd_files(tmp_path / "photos" / "odd")
     images = data.load("folder", "train", 16, root=tmp_path / "photos")
     assert {name: row["fate"] for name, row in listed().items()} == fates
     assert all(row["cause"] for row in listed().values() if row["fate"] != "used")
