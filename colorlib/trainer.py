@@ -27,6 +27,7 @@ from colorlib.recipe import Recipe
 from colorlib.runs import RunDir
 
 EXPLODED = 10        # a loss this many times that of the untrained network has nothing left to learn from
+COPIES = 8           # of the weights: they, their gradients, Adam's moments, the average, a checkpoint being packed
 ROLLBACKS = 3        # times to go back and try again with half the learning rate
 
 
@@ -39,17 +40,18 @@ class Trainer:
 
     def __init__(self, recipe: Recipe, train: Images, config: TrainConfig, run_dir: RunDir):
         self.recipe, self.config, self.run_dir = recipe, config, run_dir
-        self.team = team()
-        self.device = self.team.device
+        self.team, self.device = team(), team().device
         self.steps, self.batch_size = train.steps(config.batch_size), min(config.batch_size, len(train))
         self.total = config.num_epochs * self.steps
-        limit = tightest(self.device, self.team)       # before a checkpoint is read: a run that goes on finds as much
-        state = run_dir.restore() or {}
-        self.precision = resolve_precision(config.precision, self.device, state.get("precision"))
+        self.precision = resolve_precision(config.precision, self.device)
         self.objective = recipe.build_objective()
         self.network = recipe.build_model(config.seed).to(self.device)
         if self.device.type in ("cpu", "cuda"):
             self.network.to(memory_format=torch.channels_last)      # the layout that their convolutions are fast in
+        footprint(self.network, self.loss, recipe.size, COPIES)     # to count takes memory of its own, the first time
+        limit = tightest(self.device, self.team)       # before a checkpoint is read: a run that goes on finds as much
+        state = run_dir.restore() or {}
+        self.precision = resolve_precision(config.precision, self.device, state.get("precision"))
         self.micro_batch = self._micro_batch(limit, state.get("micro_batch"))
         self.average = copy.deepcopy(self.network).requires_grad_(False) if config.ema else None
         self.model = DistributedDataParallel(self.network) if self.team.num_processes > 1 else self.network
@@ -239,8 +241,7 @@ class Trainer:
         """The images to compute at once: as set, as before, or all of this process's; fewer if memory is short."""
         whole = -(-self.batch_size // self.team.num_processes)
         wanted = min(self.config.micro_batch or before or whole, whole)
-        # The weights, their gradients, two moments in Adam, the average; a checkpoint is packed in memory.
-        need = footprint(self.network, self.loss, self.recipe.size, copies=8)
+        need = footprint(self.network, self.loss, self.recipe.size, COPIES)
         found = least(need.micro_batch(wanted, limit, goes_on=wanted == before))
         if found < wanted:
             self.team.print(f"notice: {wanted} images at once do not fit, {limit}: {found} at once, with the same "

@@ -9,7 +9,9 @@ import pytest
 import torch
 from tiny import CONFIG, RECIPE, divide
 
-from colorlib.checkpoints import load_state
+from colorlib import processor
+from colorlib.checkpoints import load_state, load_weights
+from colorlib.metrics import validate
 from colorlib.training import fit
 
 PLAIN = replace(RECIPE, options={"depth": 8, "width": 8, "batch_norm": False})
@@ -80,7 +82,12 @@ def test_with_batch_norm_two_processes_take_the_steps_of_two_micro_batches(split
     """Each process normalizes its own share, as one process does each micro-batch: within 1e-3 of the loss."""
     launch(tmp_path / "two", RECIPE, FLOAT, tmp_path)
     one = fit(RECIPE, *split, replace(FLOAT, micro_batch=16), tmp_path / "one")
-    expect_close(tmp_path / "two", one, rtol=1e-3)
+    state = expect_close(tmp_path / "two", one, rtol=1e-3)
+    model, recipe = load_weights(tmp_path / "two" / "best.safetensors")
+    best = min(row["valid_loss"] for row in state["history"] if "valid_loss" in row)
+    with processor.computing(threads=1):
+        alone = validate(model, recipe.build_objective(), split[1])
+    assert alone["loss"] == pytest.approx(best, rel=1e-5), "all validate with the statistics that are kept"
 
 
 def test_a_batch_that_cannot_be_halved_counts_every_image_once(split, tmp_path):

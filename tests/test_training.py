@@ -155,6 +155,10 @@ def test_sgd_takes_the_step_of_its_definition(samples, tmp_path):
 
 
 @pytest.mark.parametrize(("change", "message"), [
+    ({"num_epochs": 1.5}, "num_epochs must be a whole number, got 1.5"),
+    ({"batch_size": 32.0}, "batch_size must be a whole number, got 32.0"),
+    ({"save_seconds": None}, "save_seconds must be a number, got None"),
+    ({"lr": "fast"}, "lr must be a number, got 'fast'"),
     ({"num_epochs": 0}, "num_epochs must be above 0, got 0"),
     ({"batch_size": -1}, "batch_size must be above 0, got -1"),
     ({"lr": float("nan")}, "lr must be above 0, got nan"),
