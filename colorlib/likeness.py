@@ -1,6 +1,7 @@
 """Pictures that look alike: a perceptual hash, and groups of near-duplicates."""
 
 from collections.abc import Iterator
+from itertools import combinations_with_replacement
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor
 
 BITS = 128
 ALIKE = 16           # of 128 bits may differ: looked at by eye, nearly all such pairs are one photo, or one scene
+TILE = 1024          # hashes compared at once with as many
 
 
 def perceptual_hash(image: Image.Image) -> np.ndarray:
@@ -33,11 +35,11 @@ def groups_alike(hashes: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
     Returns:
         (N,) int64: the lowest number among the members of its group.
     """
-    signs, others = (torch.from_numpy(bits).float() * 2 - 1 for bits in (hashes, mirrored))
-    group, some = torch.arange(len(signs)), torch.arange(len(signs))
+    bits, others = torch.from_numpy(hashes), torch.from_numpy(mirrored)
+    group, some = torch.arange(len(hashes)), torch.arange(len(hashes))
     while len(some):
         lowest, has_company = group[some], torch.zeros(len(some), dtype=torch.bool)
-        for i, j in _alike(signs[some], others[some]):
+        for i, j in _alike(bits[some], others[some]):
             for one, other in ((i, j), (j, i)):
                 lowest.scatter_reduce_(0, one, group[some[other]], "amin")
                 has_company[one] = True
@@ -50,16 +52,20 @@ def groups_alike(hashes: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
     return group.numpy()
 
 
-def _alike(signs: Tensor, others: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Who looks like whom, a few rows at a time: (n,) and (n,) int64, the first lower than the second.
+def _alike(bits: Tensor, mirrored: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+    """Who looks like whom, a few at a time: (n,) and (n,) int64, the first lower than the second.
 
-    As signs, the sum of two hashes' products is 128 less twice the bits that differ: matrix products
-    compare all with all.
+    As signs, the sum of two hashes' products is 128 less twice the bits that differ: matrix products compare all with
+    all, ``TILE`` with ``TILE``, so that however many there are, no more memory is taken.
     """
-    rows = max(1, 2**22 // max(1, len(signs)))
-    for start in range(0, len(signs), rows):
-        block = signs[start:start + rows]
-        mirrored = torch.maximum(block @ others[start:].T, others[start:start + rows] @ signs[start:].T)
-        likeness = torch.maximum(block @ signs[start:].T, mirrored)
-        i, j = (likeness >= BITS - 2 * ALIKE).triu(1).nonzero(as_tuple=True)
-        yield i + start, j + start
+    for top, left in combinations_with_replacement(range(0, len(bits), TILE), 2):
+        one, one_mirrored = (_signs(some[top:top + TILE]) for some in (bits, mirrored))
+        other, other_mirrored = (_signs(some[left:left + TILE]) for some in (bits, mirrored))
+        likeness = torch.maximum(one @ other.T, torch.maximum(one @ other_mirrored.T, one_mirrored @ other.T))
+        i, j = (likeness >= BITS - 2 * ALIKE).nonzero(as_tuple=True)
+        i, j = i + top, j + left
+        yield i[i < j], j[i < j]
+
+
+def _signs(bits: Tensor) -> Tensor:
+    return bits.float() * 2 - 1

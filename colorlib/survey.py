@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -43,6 +44,11 @@ class Row:
     height: int = 0
     changes: str = ""        # what was done to make it an upright sRGB picture
     digest: str = ""         # a hash of the file
+
+    def __post_init__(self):
+        """Keep one copy of what many rows say: there may be a hundred thousand."""
+        for name in ("fate", "cause", "class_name", "split", "format", "changes"):
+            object.__setattr__(self, name, sys.intern(getattr(self, name)))
 
 
 class Look(NamedTuple):
@@ -88,8 +94,9 @@ def survey(path: Path, name: str, classify: Callable[[str], str | None]) -> Surv
         if to_fill:
             log = to_fill / "looks.jsonl"
             with open_tree(path) as tree:
-                looks = _looks(tree, name, classify, log)
-            _write(_rows(looks), to_fill / table.name)
+                rows = _rows(_looks(tree, name, classify, log))
+            _write(rows, to_fill / table.name)
+            del rows                                     # before they are read again: memory for many photos
             log.unlink()
     found = Survey(_read(table), table)
     if to_fill:

@@ -91,3 +91,15 @@ def test_a_long_film_is_one_group_however_its_frames_are_shuffled():
     shuffled = random.permutation(frames)
     unlike = random.random((frames, 128)) < 0.5
     assert set(groups_alike(hashes[shuffled], unlike)) == {0}
+
+
+def test_among_thousands_every_pair_is_found():
+    """The first with the last, too, as it is and in a mirror."""
+    generator = np.random.default_rng(0)
+    hashes, mirrored = generator.random((2, 2500, 128)) < 0.5
+    expected = np.arange(2500)
+    for i in (0, 700, 1023):
+        hashes[2499 - i] = hashes[i] ^ (np.arange(128) < 16)
+        mirrored[2000 - i] = hashes[i]
+        expected[[i, 2499 - i, 2000 - i]] = min(i, 2000 - i)
+    assert groups_alike(hashes, mirrored).tolist() == expected.tolist()
