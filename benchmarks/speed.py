@@ -36,7 +36,7 @@ from colorlib.trainer import Trainer
 from colorlib.training import TrainConfig
 
 T = TypeVar("T")
-NETWORKS = {"CourseNet": "course", "UNet": "unet"}
+NETWORKS = {"CourseNet": ("course", {}), "UNet": ("unet", {}), "UNet-patches": ("unet", {"patch": 2})}
 WARM_UP = 3              # steps: the first choose kernels and take memory
 SECONDS = 4              # of a turn
 
@@ -161,13 +161,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=processor.cores())
     parser.add_argument("--sizes", type=int, nargs="+", default=[32, 64])
+    parser.add_argument("--networks", choices=NETWORKS, nargs="+", default=["CourseNet", "UNet"])
     options = parser.parse_args()
     print(f"{processor_name()}; {team().device}, {options.threads} threads, torch {torch.__version__}, "
           f"{options.rounds} rounds")
     most = alone(peaks, options.threads)
     print("at most: " + "; ".join(f"{name} {speed / 1e9:,.0f} GFLOPS" for name, speed in most.items()))
-    for name, size in itertools.product(NETWORKS, options.sizes):
-        recipe = Recipe(NETWORKS[name], "rgb-l2", size)
+    for name, size in itertools.product(options.networks, options.sizes):
+        network, settings = NETWORKS[name]
+        recipe = Recipe(network, "rgb-l2", size, settings)
         work = alone(operations, recipe)
         print(f"\n{name}, {size} px, {work / 1e9:.2f} GFLOP an image in a step\n"
               "way to train                        images/s   ratio  memory MiB  of the convolution's peak")
