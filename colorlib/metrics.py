@@ -73,11 +73,12 @@ def by_class(model: nn.Module, objective: Objective, images: Images) -> dict[str
 
 
 @torch.no_grad()
-def validate(model: nn.Module, objective: Objective, images: Images, batch_size: int = 64,
+def validate(model: nn.Module, objective: Objective, images: Images, batch_size: int | None = None,
              add_up: Callable[[Tensor], Tensor] = Tensor.cpu) -> Mapping[str, float]:
     """Measure a network on images.
 
     Args:
+        batch_size: images at once; by default 64 of 32 px, and of larger ones as many as take as much memory.
         add_up: how to bring the sums of all processes together, if each of them measures some of the images.
 
     Returns:
@@ -87,7 +88,7 @@ def validate(model: nn.Module, objective: Objective, images: Images, batch_size:
     was_training = model.training
     model.eval()
     rows = []
-    for rgb in images.in_order(batch_size):
+    for rgb in images.in_order(batch_size or max(1, 64 * 32**2 // images.size**2)):
         rgb = rgb.to(device)
         gray = color.to_gray(rgb)
         output = model(gray)

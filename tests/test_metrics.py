@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from colorlib import metrics
+from colorlib.images import Images
 from colorlib.objectives import ABRegression, RGBRegression
 
 
@@ -122,3 +123,24 @@ def test_each_class_is_measured_by_itself(samples):
         sums = sum(row[measure] * (samples.labels == samples.classes.index(name)).sum() for name, row in rows.items())
         assert sums / len(samples) == pytest.approx(whole[measure], rel=1e-4)
     assert rows["coffee"]["ab_mae"] != pytest.approx(rows["astronaut"]["ab_mae"], rel=0.01)
+
+
+@pytest.mark.parametrize(("size", "expected"), [(16, 256), (32, 64), (64, 16), (300, 1)])
+def test_large_images_are_measured_fewer_at_once(size, expected):
+    """At 64 px a batch of 64 took a kernel of 1 GiB down."""
+    seen = []
+
+    class Spy(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.constant = metrics.Constant(torch.zeros(2))
+
+        def forward(self, gray):
+            seen.append(len(gray))
+            return self.constant(gray)
+
+    images = Images("noise", np.zeros((300 if size < 300 else 3, 3, size, size), np.uint8), np.zeros(300, np.int64),
+                    np.arange(300), ("noise",), "made up")
+    metrics.validate(Spy(), ABRegression(), images)
+    assert max(seen) == expected
+    assert sum(seen) == len(images)
