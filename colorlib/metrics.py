@@ -10,6 +10,7 @@ from colorlib import color
 from colorlib.images import Images
 from colorlib.models import Constant
 from colorlib.objectives import ABRegression, Objective
+from colorlib.recipe import at_once
 
 
 def psnr(predicted: Tensor, actual: Tensor) -> Tensor:
@@ -78,7 +79,7 @@ def validate(model: nn.Module, objective: Objective, images: Images, batch_size:
     """Measure a network on images.
 
     Args:
-        batch_size: images at once; by default 64 of 32 px, and of larger ones as many as take as much memory.
+        batch_size: images at once; by default as many as ``colorize`` takes.
         add_up: how to bring the sums of all processes together, if each of them measures some of the images.
 
     Returns:
@@ -88,7 +89,7 @@ def validate(model: nn.Module, objective: Objective, images: Images, batch_size:
     was_training = model.training
     model.eval()
     rows = []
-    for rgb in images.in_order(batch_size or max(1, 64 * 32**2 // images.size**2)):
+    for rgb in images.in_order(batch_size or at_once(images.size, images.size)):
         rgb = rgb.to(device)
         gray = color.to_gray(rgb)
         output = model(gray)

@@ -54,6 +54,11 @@ class Recipe:
         return asdict(self)
 
 
+def at_once(height: int, width: int) -> int:
+    """How many pictures to color at once: 64 of 32 x 32 pixels, and of others as many as take as much memory."""
+    return max(1, 64 * 32**2 // (height * width))
+
+
 @torch.no_grad()
 def colorize(model: nn.Module, objective: Objective, rgb: Tensor) -> Tensor:
     """What the network makes of the lightness of some pictures.
@@ -68,8 +73,7 @@ def colorize(model: nn.Module, objective: Objective, rgb: Tensor) -> Tensor:
     was_training = model.training
     model.eval()
     colored = []
-    at_once = max(1, 64 * 32**2 // (rgb.shape[-2] * rgb.shape[-1]))    # as much memory at any size
-    for part in rgb.split(at_once):
+    for part in rgb.split(at_once(*rgb.shape[-2:])):
         gray = color.to_gray(part.to(device))                          # (B,3,H,W) -> (B,1,H,W)
         colored.append(objective.decode(model(gray), 100 * gray).cpu())
     model.train(was_training)

@@ -94,9 +94,7 @@ def survey(path: Path, name: str, classify: Callable[[str], str | None]) -> Surv
         if to_fill:
             log = to_fill / "looks.jsonl"
             with open_tree(path) as tree:
-                rows = _rows(_looks(tree, name, classify, log))
-            _write(rows, to_fill / table.name)
-            del rows                                     # before they are read again: memory for many photos
+                _write(_rows(_looks(tree, name, classify, log)), to_fill / table.name)
             log.unlink()
     found = Survey(_read(table), table)
     if to_fill:
