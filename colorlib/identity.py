@@ -6,20 +6,40 @@ import json
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from colorlib import paths
 from colorlib.config import TrainConfig
 from colorlib.images import Images
 from colorlib.recipe import Recipe
 
 # The files that decide what a run computes, but for those that only read, write and show.
-CODE = ("color", "images", "models", "objectives", "recipe", "metrics", "optimizers", "trainer", "training")
+CODE = ("color", "bins", "features", "images", "models", "objectives", "recipe", "metrics", "optimizers", "trainer",
+        "training")
 
 
-def identity(recipe: Recipe, train: Images, valid: Images, config: TrainConfig) -> dict[str, Any]:
-    """All that decides what a run computes, as JSON values; whatever differs makes another run."""
+def identity(recipe: Recipe, train: Images, valid: Images, config: TrainConfig,
+             start: nn.Module | None = None) -> dict[str, Any]:
+    """All that decides what a run computes, as JSON values; whatever differs makes another run.
+
+    Raises:
+        ValueError: if ``start`` is not the recipe's network.
+    """
     data = {"train": train.digest, "valid": valid.digest}
     code = {name: code_digest((paths.PACKAGE / f"{name}.py").read_text()) for name in CODE}
-    return {"recipe": recipe.as_dict(), "config": config.identity(), "data": data, "code": code}
+    same = {"recipe": recipe.as_dict(), "config": config.identity(), "data": data, "code": code}
+    return same | ({"start": _weights_digest(start, recipe)} if start else {})
+
+
+def _weights_digest(start: nn.Module, recipe: Recipe) -> str:
+    weights, expected = start.state_dict(), recipe.build_model().state_dict()
+    if [(k, v.shape) for k, v in weights.items()] != [(k, v.shape) for k, v in expected.items()]:
+        raise ValueError(f"start is not the network of the recipe, {recipe.model} with {recipe.options}: its weights "
+                         "have other names or shapes")
+    digest = hashlib.blake2b(digest_size=16)
+    for tensor in weights.values():
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def code_digest(source: str) -> str:

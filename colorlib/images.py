@@ -62,37 +62,61 @@ class Images:
         return max(1, len(self) // batch_size)
 
     def batches(self, batch_size: int, seed: int = 0, epoch: int = 0, start: int = 0, share: slice = slice(None),
-                pixels: Tensor | None = None) -> Iterator[Tensor]:
-        """Training batches, shuffled, each image mirrored with probability 1/2.
+                pixels: Tensor | None = None, size: int | None = None) -> Iterator[Tensor]:
+        """Training batches, shuffled, each image mirrored with probability 1/2, and cut at random if it is too large.
 
-        The order is a pure function of (seed, epoch) and the flips of (seed, epoch, step): there is no sampler state,
-        and a step number is enough to go on.
+        The order is a pure function of (seed, epoch), flips and cuts are of (seed, epoch, step): there is no sampler
+        state, and a step number is enough to go on.
 
         Args:
             start: the step of this epoch to begin with.
             share: the rows of every batch to yield, if several processes share the work.
             pixels: this array as a tensor on a GPU; then the batches are made there, and nothing waits for the CPU.
+            size: pixels along each side of the squares to cut; by default the images are used whole.
 
         Yields:
-            rgb (batch_size, 3, H, W) uint8.
+            rgb (batch_size, 3, size, size) uint8.
         """
-        rows, flips = self._order(batch_size, seed, epoch)              # (steps, batch_size) each
+        size = size or self.size
+        orders = self._order(batch_size, seed, epoch, self.size - size)              # (steps, batch_size[, 2]) each
         if pixels is not None:
-            rows, flips = (torch.from_numpy(array).to(pixels.device) for array in (rows, flips))
-        for step in range(start, len(rows)):
+            orders = [torch.from_numpy(array).to(pixels.device) for array in orders]
+        for rows, flips, corners in (tuple(array[step, share] for array in orders)
+                                     for step in range(start, self.steps(batch_size))):
             # uint8: a quarter of the memory of float32
-            rgb = torch.from_numpy(self.rgb[rows[step, share]]) if pixels is None else pixels[rows[step, share]]
-            mirrored = torch.as_tensor(flips[step, share])
-            yield torch.where(mirrored[:, None, None, None], rgb.flip(-1), rgb)
+            rgb = torch.from_numpy(self.rgb[rows]) if pixels is None else pixels[rows]
+            rgb = _cut(rgb, torch.as_tensor(corners), size) if size < self.size else rgb
+            yield torch.where(torch.as_tensor(flips)[:, None, None, None], rgb.flip(-1), rgb)
 
-    def _order(self, batch_size: int, seed: int, epoch: int) -> tuple[np.ndarray, np.ndarray]:
-        """The images of each step of an epoch, and which of them to mirror: (steps, batch_size) int64 and bool."""
+    def _order(self, batch_size: int, seed: int, epoch: int, room: int) -> list[np.ndarray]:
+        """For the steps of an epoch: which images (steps, batch_size), which of them to mirror, and the corners to cut.
+
+        Corners, (steps, batch_size, 2), are a row and a column from 0 to ``room``.
+        """
         steps, batch_size = self.steps(batch_size), min(batch_size, len(self))
         order = np.random.default_rng([seed, epoch]).permutation(len(self))[:steps * batch_size]
-        flips = [np.random.default_rng([seed, epoch, step]).random(batch_size) < 0.5 for step in range(steps)]
-        return order.reshape(steps, batch_size), np.stack(flips)
+        dice = [np.random.default_rng([seed, epoch, step]) for step in range(steps)]
+        flips = np.stack([die.random(batch_size) < 0.5 for die in dice])
+        corners = np.stack([die.integers(0, room, (batch_size, 2), endpoint=True) for die in dice])
+        return [order.reshape(steps, batch_size), flips, corners]
 
-    def in_order(self, batch_size: int) -> Iterator[Tensor]:
-        """Every image once, as it is: rgb (up to batch_size, 3, H, W) uint8, to measure and to look at."""
+    def in_order(self, batch_size: int | None = None) -> Iterator[Tensor]:
+        """Every image once, as it is: rgb (up to batch_size, 3, H, W) uint8, to measure and to look at.
+
+        By default a batch has as many as ``at_once`` says.
+        """
+        batch_size = batch_size or at_once(self.size, self.size)
         for start in range(0, len(self), batch_size):
             yield to_tensor(self.rgb[start:start + batch_size])
+
+
+def _cut(rgb: Tensor, corners: Tensor, size: int) -> Tensor:
+    """Squares of (B,3,H,W), each from its own corner, (B,2) row and column, on: (B,3,size,size)."""
+    rows, columns = (corners[:, :, None] + torch.arange(size, device=rgb.device)).unbind(1)          # (B,size) each
+    every = torch.arange(len(rgb), device=rgb.device)[:, None, None]
+    return rgb.movedim(1, -1)[every, rows[:, :, None], columns[:, None]].movedim(-1, 1)
+
+
+def at_once(height: int, width: int) -> int:
+    """How many pictures to color at once: 64 of 32 x 32 pixels, and of others as many as take as much memory."""
+    return max(1, 64 * 32**2 // (height * width))

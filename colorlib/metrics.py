@@ -10,7 +10,6 @@ from colorlib import color
 from colorlib.images import Images
 from colorlib.models import Constant
 from colorlib.objectives import ABRegression, Objective
-from colorlib.recipe import at_once
 
 
 def psnr(predicted: Tensor, actual: Tensor) -> Tensor:
@@ -89,7 +88,7 @@ def validate(model: nn.Module, objective: Objective, images: Images, batch_size:
     was_training = model.training
     model.eval()
     rows = []
-    for rgb in images.in_order(batch_size or at_once(images.size, images.size)):
+    for rgb in images.in_order(batch_size):
         rgb = rgb.to(device)
         gray = color.to_gray(rgb)
         output = model(gray)

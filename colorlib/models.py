@@ -113,15 +113,17 @@ class UNet(nn.Module):
         depth: levels.
         patch: the finest level sees squares of patch x patch pixels as channels, and writes them as such (Shi et al.
             2016): 2 needs a quarter of the time and memory of 1.
+        full_size: False leaves the output at the finest level, one pixel a patch, as Zhang's classifier does.
 
     Shapes:
-        gray (B, 1, H, W) in [0, 1] -> (B, out_channels, H, W), for any H and W from 8 up.
+        gray (B, 1, H, W) in [0, 1] -> (B, out_channels, H, W), for any H and W from 8 up; not at full size, H and W are
+        divided by ``patch`` and rounded up.
 
     Raises:
         ValueError: for a gray image that is not (B, 1, H, W) of 8 pixels or more.
     """
 
-    def __init__(self, out_channels: int, width: int = 32, depth: int = 4, patch: int = 1):
+    def __init__(self, out_channels: int, width: int = 32, depth: int = 4, patch: int = 1, full_size: bool = True):
         super().__init__()
         widths = [width * 2**level for level in range(depth)]
         steps = list(pairwise(widths))
@@ -132,7 +134,8 @@ class UNet(nn.Module):
             nn.Sequential(nn.Conv2d(coarse, fine, 1), nn.Upsample(scale_factor=2)) for fine, coarse in steps)
         self.before = nn.ModuleList(map(Residual, widths))
         self.after = nn.ModuleList(map(Residual, widths[:-1]))
-        self.head = nn.Sequential(nn.Conv2d(width, out_channels * patch**2, 3, padding=1), nn.PixelShuffle(patch))
+        self.scale, shuffle = (1, patch) if full_size else (patch, 1)
+        self.head = nn.Sequential(nn.Conv2d(width, out_channels * shuffle**2, 3, padding=1), nn.PixelShuffle(shuffle))
 
     def forward(self, gray: Tensor) -> Tensor:
         H, W = gray.shape[-2:]
@@ -144,7 +147,7 @@ class UNet(nn.Module):
         x = self.before[-1](x)
         for block, up, skip in zip(self.after[::-1], self.up[::-1], skips[::-1], strict=True):
             x = block(skip + up(x))
-        return self.head(x)[..., :H, :W]
+        return self.head(x)[..., :-(-H // self.scale), :-(-W // self.scale)]
 
 
 def _conv(channels: int, width: int, stride: int = 1) -> list[nn.Module]:

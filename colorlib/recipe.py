@@ -9,8 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from colorlib import color
+from colorlib.images import at_once
 from colorlib.models import CourseNet, UNet
-from colorlib.objectives import ABRegression, Objective, RGBRegression
+from colorlib.objectives import ABClassification, ABRegression, Objective, Perceptual, RGBRegression
+
+
+def _perceptual(base: str = "ab-l2", **settings: Any) -> Perceptual:
+    return Perceptual(OBJECTIVES[base](), **settings)
+
 
 MODELS: Mapping[str, Callable[..., nn.Module]] = {"course": CourseNet, "unet": UNet}
 OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
@@ -18,6 +24,8 @@ OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
     "rgb-l2": partial(RGBRegression, "l2"),
     "ab-l1": partial(ABRegression, "l1"),
     "ab-l2": partial(ABRegression, "l2"),
+    "bins": ABClassification,
+    "perceptual": _perceptual,           # its base is a key of OBJECTIVES
 }
 
 
@@ -33,6 +41,7 @@ class Recipe:
     objective: str = "rgb-l2"        # a key of OBJECTIVES
     size: int = 32                   # pixels of the images it was made for
     options: dict[str, Any] = field(default_factory=dict)     # for the model, such as depth and width
+    settings: dict[str, Any] = field(default_factory=dict)    # for the objective, such as rebalance and temperature
 
     def __post_init__(self):
         for kind, name, names in [("model", self.model, MODELS), ("objective", self.objective, OBJECTIVES)]:
@@ -40,8 +49,15 @@ class Recipe:
                 raise ValueError(f"no {kind} is called {name!r}: there are {', '.join(names)}")
 
     def build_objective(self) -> Objective:
-        """The objective that trains the network and reads its output."""
-        return OBJECTIVES[self.objective]()
+        """The objective that trains the network and reads its output.
+
+        Raises:
+            ValueError: for settings that it does not have.
+        """
+        try:
+            return OBJECTIVES[self.objective](**self.settings)
+        except (TypeError, KeyError) as error:
+            raise ValueError(f"the objective {self.objective!r} cannot be set to {self.settings}: {error}") from error
 
     def build_model(self, seed: int = 0) -> nn.Module:
         """A fresh network, its weights a function of ``seed`` alone; torch's own random state is left as it was."""
@@ -52,11 +68,6 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain JSON values; ``Recipe(**recipe.as_dict())`` is the same recipe."""
         return asdict(self)
-
-
-def at_once(height: int, width: int) -> int:
-    """How many pictures to color at once: 64 of 32 x 32 pixels, and of others as many as take as much memory."""
-    return max(1, 64 * 32**2 // (height * width))
 
 
 @torch.no_grad()

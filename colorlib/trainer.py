@@ -38,14 +38,14 @@ class Diverged(Exception):  # noqa: N818 (it is news, not an error: training goe
 class Trainer:
     """Learns batch by batch, alone or as one of several processes, each with its share of every batch."""
 
-    def __init__(self, recipe: Recipe, train: Images, config: TrainConfig, run_dir: RunDir):
+    def __init__(self, recipe: Recipe, train: Images, config: TrainConfig, run_dir: RunDir, start: nn.Module | None):
         self.recipe, self.config, self.run_dir = recipe, config, run_dir
         self.team, self.device = team(), team().device
         self.steps, self.batch_size = train.steps(config.batch_size), min(config.batch_size, len(train))
         self.total = config.num_epochs * self.steps
         self.precision = resolve_precision(config.precision, self.device)
-        self.objective = recipe.build_objective()
-        self.network = recipe.build_model(config.seed).to(self.device)
+        self.objective = recipe.build_objective().fitted_to(train)
+        self.network = (copy.deepcopy(start).train() if start else recipe.build_model(config.seed)).to(self.device)
         if self.device.type in ("cpu", "cuda"):
             self.network.to(memory_format=torch.channels_last)      # the layout that their convolutions are fast in
         footprint(self.network, self.loss, recipe.size, COPIES)     # to count takes memory of its own, the first time

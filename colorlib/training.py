@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from tqdm.auto import tqdm
 
 from colorlib import processor
@@ -22,7 +23,7 @@ from colorlib.trainer import Diverged, Trainer
 
 
 def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None = None,
-        run_dir: str | os.PathLike | None = None) -> Run:
+        run_dir: str | os.PathLike | None = None, start: nn.Module | None = None) -> Run:
     """Train a network; if ``run_dir`` holds this run already, go on where it stopped.
 
     Two runs with the same arguments on the same machine are equal to the byte, however often either was stopped.
@@ -33,17 +34,19 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
 
     Args:
         recipe: what to train.
-        train: the images to learn from.
+        train: the images to learn from; of larger ones than the recipe's, another part is cut out each time.
         valid: images that training never sees, to measure on after each epoch.
         config: how to train.
         run_dir: where to keep the run; by default a directory under ``runs/`` that is named after the content of all
             other arguments, so that the same call finds its own run again.
+        start: a network to begin with, as ``load_weights`` returns it, in place of a fresh one; it is not changed.
 
     Raises:
         RunError: if ``run_dir`` holds another run, or more epochs than asked for; if another process trains in it; if
             not even one image fits into memory; if the loss explodes again and again.
         WriteError: if nothing can be written in ``run_dir``.
-        ValueError: if the images do not have the recipe's size.
+        DataError: if the objective needs a feature network, and it cannot be had.
+        ValueError: if the images do not have the recipe's size, or ``start`` is not the recipe's network.
     """
     config, processes = config or TrainConfig(), team().num_processes
     if config.batch_size < processes:
@@ -51,16 +54,16 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
     for name, images in [("train", train), ("valid", valid)]:
         if len(images) < processes:
             raise ValueError(f"{name} holds {len(images) or 'no'} images, and there are {processes} processes to learn")
-        if images.size != recipe.size:
+        if images.size != recipe.size and not (name == "train" and images.size > recipe.size):
             raise ValueError(f"the recipe is for {recipe.size} px, but {name} has {images.size} px images")
-    same = identity(recipe, train, valid, config)
+    same = identity(recipe, train, valid, config, start)
     path = Path(run_dir) if run_dir is not None else named_by_content(recipe, same, config.num_epochs)
     directory = RunDir(path, same)
     opened = directory if team().is_main_process else nullcontext()
     with processor.computing(config.threads), freed_memory_kept(), opened, deferred_interrupt() as interrupt:
         team().wait_for_everyone()
         pixels = _on_gpu(train, team().device)           # before the trainer looks how much memory is left
-        run = _train(Trainer(recipe, train, config, directory), train, valid, pixels, interrupt)
+        run = _train(Trainer(recipe, train, config, directory, start), train, valid, pixels, interrupt)
         team().wait_for_everyone()
     return run
 
@@ -82,7 +85,8 @@ def _train(trainer: Trainer, train: Images, valid: Images, pixels: torch.Tensor 
                     trainer.end_epoch(valid)
                     continue
                 rows = share(trainer.batch_size)
-                for rgb in train.batches(config.batch_size, config.seed, epoch, start, rows, pixels):
+                for rgb in train.batches(config.batch_size, config.seed, epoch, start, rows, pixels,
+                                         trainer.recipe.size):
                     trainer.learn(rgb)
                     if trainer.step % steps == 0:
                         trainer.end_epoch(valid)

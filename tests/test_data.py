@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,10 +91,29 @@ def test_the_shares_of_several_processes_make_up_the_batch(samples):
         assert torch.equal(torch.cat([first, second]), batch)
 
 
-def test_batches_made_from_a_tensor_are_the_same(samples):
+def test_a_part_is_cut_out_of_each_image_another_every_time(samples):
+    """An image whose pixels tell their place: red is the column, green the row."""
+    column, row = np.meshgrid(np.arange(16), np.arange(16))
+    one = np.stack([column, row, 0 * row]).astype(np.uint8)
+    same = replace(samples[:300], rgb=np.tile(one, (300, 1, 1, 1)))
+    first, second = (list(same.batches(100, 0, epoch, size=12)) for epoch in (0, 1))
+    corners = []
+    for rgb in torch.cat(first):
+        assert rgb.shape == (3, 12, 12)
+        straight = rgb if rgb[0, 0, 0] < rgb[0, 0, 1] else rgb.flip(-1)
+        left, top = straight[:2, 0, 0].tolist()
+        assert torch.equal(straight, torch.from_numpy(one[:, top:top + 12, left:left + 12]))
+        corners.append((left, top))
+    assert set(corners) == {(left, top) for left in range(5) for top in range(5)}, "every place there is"
+    assert not torch.equal(first[0], second[0])
+    assert not torch.equal(first[0], first[1])
+
+
+@pytest.mark.parametrize("size", [None, 10])
+def test_batches_made_from_a_tensor_are_the_same(samples, size):
     """As on a GPU, where the pixels are."""
     pixels = torch.from_numpy(np.array(samples.rgb))
-    arguments = {"batch_size": 64, "seed": 1, "epoch": 2, "share": slice(5, 50)}
+    arguments = {"batch_size": 64, "seed": 1, "epoch": 2, "share": slice(5, 50), "size": size}
     for ours, theirs in zip(samples.batches(**arguments, pixels=pixels), samples.batches(**arguments), strict=True):
         assert torch.equal(ours, theirs)
 

@@ -94,6 +94,12 @@ def test_the_unet_sees_the_whole_square_and_keeps_edges_in_their_place():
     assert (gray.grad != 0).float().mean() > 0.9
 
 
+@pytest.mark.parametrize(("side", "expected"), [(32, 16), (33, 17), (9, 5)])
+def test_not_at_full_size_a_patch_has_one_answer(side, expected):
+    model = UNet(7, width=4, depth=2, patch=2, full_size=False).eval()
+    assert model(torch.rand(1, 1, side, 40)).shape == (1, 7, expected, 20)
+
+
 def test_patches_are_the_pixels_of_squares():
     """With the network between them left out, pixels come back where they were: Shi et al. 2016, figure 1."""
     model = UNet(1, patch=2)

@@ -32,7 +32,7 @@ def test_one_cycle_is_torchs_own_in_two_phases():
 
 def test_the_learning_rate_follows_its_schedule_in_training(samples, tmp_path):
     train, _ = divide(samples)
-    trainer = Trainer(RECIPE, train, replace(CONFIG, schedule="one-cycle", lr=0.01), RunDir(tmp_path, {}))
+    trainer = Trainer(RECIPE, train, replace(CONFIG, schedule="one-cycle", lr=0.01), RunDir(tmp_path, {}), None)
     seen = []
     for _ in range(trainer.total):
         seen.append(trainer.lr)
@@ -64,7 +64,7 @@ def test_the_average_is_what_is_measured_and_given_back(samples, tmp_path):
     torch.testing.assert_close(torch.tensor(run.history["loss"]), torch.tensor(plain.history["loss"]))
     average = RECIPE.build_model(0)
     with processor.computing(threads=1):
-        trainer = Trainer(RECIPE, train, replace(config, ema=0), RunDir(tmp_path / "again", {}))
+        trainer = Trainer(RECIPE, train, replace(config, ema=0), RunDir(tmp_path / "again", {}), None)
         for epoch in range(2):
             for rgb in train.batches(32, 0, epoch):
                 trainer.learn(rgb)

@@ -15,9 +15,10 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text()
 
 # Data flows one way: a file imports only what stands before it.
 LAYERS = ["paths", "budget", "errors", "interrupt", "cgroups", "memory", "processor", "processes", "footprint",
-          "color", "cache", "parallel", "files", "decoding", "likeness", "splits", "survey", "download", "hubs",
-          "images", "sources", "photos", "catalog", "preparing", "data", "models", "objectives", "recipe",
-          "checkpoints", "metrics", "optimizers", "config", "runs", "identity", "trainer", "training", "figures",
+          "color", "bins", "cache", "parallel", "files", "decoding", "likeness", "splits", "survey", "download", "hubs",
+          "images", "features", "perception", "sources", "photos", "catalog", "preparing", "data", "models",
+          "objectives", "recipe", "checkpoints", "metrics", "optimizers", "config", "runs", "identity", "trainer",
+          "training", "figures",
           "widgets", "course", "cli"]
 
 
@@ -26,7 +27,8 @@ def requirements(lines):
 
 
 def test_environment_yml_and_pyproject_agree():
-    lists = [re.search(rf"{name} = \[(.*?)\]", PYPROJECT, re.S)[1] for name in ("dependencies", "hub", "heic", "dev")]
+    names = ("dependencies", "hub", "heic", "measures", "dev")
+    lists = [re.search(rf"{name} = \[(.*?)\]", PYPROJECT, re.S)[1] for name in names]
     ours = requirements(re.findall(r'"(.+?)"', "".join(lists)))
     ours["python"] = re.search(r'requires-python = "(.+?)"', PYPROJECT)[1]
     listed = re.findall(r"^  - (\w[\w-]*[>=].*)$", (ROOT / "environment.yml").read_text(), re.M)

@@ -34,6 +34,39 @@ def test_a_few_images_are_learned_by_heart(objective, samples, tmp_path):
     assert (ab_hat - ab).abs().mean() < ab.abs().mean(), "the colors must be better than none"
 
 
+def test_a_classifier_learns_by_heart_at_half_size(samples, tmp_path):
+    few = samples[:8]
+    often = replace(few, rgb=np.tile(few.rgb, (150, 1, 1, 1)), labels=np.tile(few.labels, 150))
+    recipe = Recipe("unet", "bins", 16, {"width": 8, "depth": 2, "patch": 2, "full_size": False})
+    run = fit(recipe, often, few, TrainConfig(num_epochs=1, batch_size=8, lr=0.01, log_every=5), tmp_path)
+    assert run.objective.weights.max() > 2 * run.objective.weights.min(), "rare colors count more"
+    assert run.history["loss"][-1] < run.history["loss"][0] / 2
+    ab, ab_hat = (color.split_lab(rgb)[1] for rgb in (color.to_tensor(few.rgb), run.colorize(few.rgb)))
+    assert (ab_hat - ab).abs().mean() < ab.abs().mean(), "the colors must be better than none"
+
+
+def test_a_run_can_start_from_trained_weights(split, tmp_path):
+    first = fit(RECIPE, *split, CONFIG, tmp_path / "first")
+    network, recipe = load_weights(first.path / "best.safetensors")
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    still = replace(CONFIG, num_epochs=1, lr=1e-9)
+    second = fit(recipe, *split, still, tmp_path / "second", start=network)
+    assert second.epochs[0]["valid_loss"] == pytest.approx(min(row["valid_loss"] for row in first.epochs), rel=0.01)
+    assert all(torch.equal(before[name], tensor) for name, tensor in network.state_dict().items())
+    assert not network.training
+    with pytest.raises(RunError, match="start"):
+        fit(recipe, *split, still, tmp_path / "second")
+    with pytest.raises(ValueError, match="start is not the network of the recipe"):
+        fit(replace(recipe, options={"depth": 11}), *split, still, tmp_path / "third", start=network)
+
+
+def test_parts_of_larger_images_are_trained_on(samples, tmp_path):
+    train, valid = divide(samples)
+    inner = replace(valid, rgb=valid.rgb[:, :, 2:14, 2:14])
+    run = fit(replace(RECIPE, size=12), train, inner, replace(CONFIG, num_epochs=1), tmp_path)
+    assert run.colorize(inner.rgb[:2]).shape == (2, 3, 12, 12)
+
+
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_two_runs_are_equal_to_the_byte_and_another_seed_is_not(precision, split, tmp_path):
     config = replace(CONFIG, precision=precision)
@@ -107,7 +140,7 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(split, tmp_pat
 
 
 def test_weights_worse_than_the_best_are_not_kept(split, tmp_path):
-    trainer = Trainer(RECIPE, split[0], replace(CONFIG, log_every=1), RunDir(tmp_path, {}))
+    trainer = Trainer(RECIPE, split[0], replace(CONFIG, log_every=1), RunDir(tmp_path, {}), None)
     trainer.learn(next(split[0].batches(32)))
     for best_loss, kept in [(0.0, False), (float("inf"), True)]:
         trainer.best_loss = best_loss

@@ -1,0 +1,76 @@
+"""Distances as people perceive, or networks that stand in for them: LPIPS, and a Frechet distance."""
+
+import torch
+from torch import Tensor, nn
+
+from colorlib.features import Features, load_features, load_linear, unit
+
+
+class LPIPS(nn.Module):
+    """How different two pictures look: Zhang et al. 2018, "The Unreasonable Effectiveness of Deep Features", eq. 1.
+
+    The features of five layers, each pixel's scaled to length 1, are subtracted, squared, weighted by channel, and
+    averaged over the picture; the layers add up. Layers that a picture is too small for are left out.
+
+    Args:
+        features: of VGG16 or AlexNet.
+        linear: the weights of each layer's channels, (C,) each, in the order of the layers.
+
+    Shapes:
+        predicted, actual: rgb (B, 3, H, W), uint8 or in [0, 1] -> (B,): 0 for equal pictures.
+    """
+
+    def __init__(self, features: Features, linear: list[Tensor]):
+        super().__init__()
+        self.features = features
+        self.linear = nn.ParameterList(nn.Parameter(weights, requires_grad=False) for weights in linear)
+
+    def forward(self, predicted: Tensor, actual: Tensor) -> Tensor:
+        pairs = zip(self.features(predicted), self.features(actual), self.linear, strict=False)
+        return sum(torch.einsum("bchw,c->bhw", (unit(ours) - unit(theirs)).square(), weights).mean((1, 2))
+                   for ours, theirs, weights in pairs)
+
+
+def load_lpips(name: str) -> LPIPS:
+    """LPIPS 0.1 with the features of "alexnet", as its authors recommend for measuring, or "vgg16".
+
+    Raises:
+        DataError: if the weights cannot be had.
+        ValueError: for another name.
+    """
+    return LPIPS(load_features(name), load_linear(name))
+
+
+def frechet(ours: Tensor, theirs: Tensor) -> float:
+    """The Frechet distance of two clouds of points, each taken for a normal distribution: Heusel et al. 2017, eq. 6.
+
+    d^2 = |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2). With Inception's features of 299 px this is FID; with others it is
+    not, and compares only with itself, on equally many pictures.
+
+    Args:
+        ours, theirs: (N, F), a picture's features each.
+
+    Raises:
+        ValueError: for fewer than two pictures.
+    """
+    if min(len(ours), len(theirs)) < 2:
+        raise ValueError("a Frechet distance takes two pictures or more on either side")
+    (m1, c1), (m2, c2) = (_moments(cloud.double()) for cloud in (ours, theirs))
+    root = _root(c1)
+    crossed = torch.linalg.eigvalsh(root @ c2 @ root).clamp(min=0).sqrt().sum()
+    return ((m1 - m2).square().sum() + c1.trace() + c2.trace() - 2 * crossed).clamp(min=0).item()
+
+
+def summary(features: list[Tensor]) -> Tensor:
+    """One row of numbers a picture, for ``frechet``: the mean over the picture of the last layer that it has."""
+    return features[-1].mean((2, 3))
+
+
+def _moments(cloud: Tensor) -> tuple[Tensor, Tensor]:
+    return cloud.mean(0), torch.atleast_2d(cloud.T.cov())
+
+
+def _root(matrix: Tensor) -> Tensor:
+    """The square root of a symmetric matrix without negative eigenvalues."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return vectors * values.clamp(min=0).sqrt() @ vectors.T

@@ -1,0 +1,101 @@
+"""LPIPS against its authors' package, the Frechet distance against hand-made cases and SciPy."""
+
+import lpips
+import numpy as np
+import pytest
+import scipy.linalg
+import torch
+from torch import nn
+
+from colorlib.errors import DataError
+from colorlib.features import KNOWN, Features, load_features, load_linear
+from colorlib.perception import LPIPS, frechet, load_lpips, summary
+
+
+def pictures(side):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.rand(3, 3, side, side, generator=generator) for _ in range(2)]
+
+
+@pytest.fixture
+def authors(monkeypatch):
+    """A name -> the authors' LPIPS, with a random network under their own linear layers, and those layers' weights."""
+    def make(name):
+        torch.manual_seed(0)
+        return lpips.LPIPS(net=KNOWN[name].linear, pnet_rand=True, verbose=False)
+    return make
+
+
+@pytest.mark.parametrize("name", ["alexnet", "vgg16"])
+@pytest.mark.parametrize("side", [32, 64])
+@pytest.mark.filterwarnings("ignore")
+def test_lpips_is_its_authors(name, side, authors, home):
+    theirs = authors(name)
+    layers = nn.Sequential(*[layer for part in theirs.net.children() for layer in part])
+    ours = LPIPS(Features(layers, KNOWN[name].taps), load_linear(name))
+    a, b = pictures(side)
+    expected = theirs(a, b, normalize=True).flatten()
+    torch.testing.assert_close(ours(a, b), expected, rtol=1e-4, atol=1e-6)
+    assert ours(a, a).abs().max() == 0
+
+
+def test_layers_that_a_picture_is_too_small_for_are_left_out():
+    torch.manual_seed(0)
+    layers = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Conv2d(4, 6, 1),
+                           nn.ReLU())
+    features = Features(layers, (1, 4))
+    assert [tuple(seen.shape) for seen in features(torch.rand(2, 3, 9, 8))] == [(2, 4, 9, 8), (2, 6, 4, 4)]
+    assert [tuple(seen.shape) for seen in features(torch.rand(2, 3, 1, 8))] == [(2, 4, 1, 8)]
+
+
+def test_features_are_frozen_in_eval_mode_and_take_bytes():
+    torch.manual_seed(0)
+    features = Features(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout(), nn.ReLU()), (2,)).train()
+    assert not features.training
+    assert not any(parameter.requires_grad for parameter in features.parameters())
+    rgb = torch.randint(0, 256, (2, 3, 8, 8), dtype=torch.uint8)
+    assert torch.equal(features(rgb)[0], features(rgb / 255)[0])
+
+
+def test_the_frechet_distance_of_two_normal_clouds_on_a_line():
+    """In one dimension it is (m1 - m2)^2 + (s1 - s2)^2."""
+    points = torch.tensor([-1.0, 1.0])[:, None]                           # mean 0, variance 2 by the unbiased rule
+    assert frechet(points, 3 * points + 5) == pytest.approx(25 + 4 * 2)
+    assert frechet(points, points) == pytest.approx(0, abs=1e-9)
+
+
+def test_the_frechet_distance_is_the_formula_in_scipy():
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(60, 5)), random.normal(1, 2, size=(80, 5)) @ random.normal(size=(5, 5))
+    c1, c2 = np.cov(a.T), np.cov(b.T)
+    expected = np.square(a.mean(0) - b.mean(0)).sum() + np.trace(c1 + c2 - 2 * scipy.linalg.sqrtm(c1 @ c2).real)
+    assert frechet(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_one_picture_has_no_frechet_distance():
+    with pytest.raises(ValueError, match="two pictures"):
+        frechet(torch.rand(1, 3), torch.rand(5, 3))
+
+
+def test_a_picture_is_summed_up_by_its_coarsest_layer():
+    assert summary([torch.zeros(2, 3, 4, 4), torch.ones(2, 7, 2, 2)]).tolist() == [[1] * 7] * 2
+
+
+def test_the_shipped_networks_measure_a_shift_of_color(home, samples):
+    """With the real networks, where there is a copy: more color shift is more distance."""
+    try:
+        measure = load_lpips("alexnet")
+    except DataError as error:
+        pytest.skip(f"{error}")
+    rgb = torch.from_numpy(samples.rgb[:8]).repeat_interleave(2, 2).repeat_interleave(2, 3) / 255
+    little, much = ((rgb * torch.tensor([1, 1 - s, 1 - s]).reshape(3, 1, 1)) for s in (0.1, 0.5))
+    assert (measure(little, rgb) < measure(much, rgb)).all()
+
+
+def test_what_cannot_be_had_says_how_to_get_it(home, monkeypatch):
+    monkeypatch.delenv("COLORLIB_DATA", raising=False)
+    monkeypatch.setenv("COLORLIB_OFFLINE", "1")
+    with pytest.raises(DataError, match=r"vgg16 are not here.*put vgg16_features_lpips.safetensors into"):
+        load_features("vgg16")
+    with pytest.raises(ValueError, match="vgg16 or alexnet, got 'vgg19'"):
+        load_features("vgg19")
