@@ -1,5 +1,6 @@
 """Files that are whole or not there: checkpoints to go on from, and weights to give away."""
 
+import copy
 import io
 import json
 import os
@@ -84,9 +85,16 @@ def load_state(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is damaged") from error
 
 
-def save_weights(path: Path, model: nn.Module, recipe: Recipe) -> None:
-    """Write a network's weights as safetensors, with the recipe that rebuilds it in the metadata."""
-    write_whole(path, pack_weights(model, recipe))
+def save_weights(path: Path, model: nn.Module, recipe: Recipe, half: bool = False) -> None:
+    """Write a network's weights as safetensors, with the recipe that rebuilds it in the metadata.
+
+    Args:
+        half: in float16, half as many bytes; they are float32 again once loaded, rounded to three digits.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    write_whole(path, pack_weights(copy.deepcopy(model).half() if half else model, recipe))
 
 
 def pack_weights(model: nn.Module, recipe: Recipe) -> bytes:

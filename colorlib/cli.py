@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"colorlib {colorlib.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands)
+    _add_evaluate(commands)
     _add_data(commands)
     return parser
 
@@ -46,7 +47,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help="cifar10, animals10, animals3, samples (embedded), or folder (your own photos, with --root)")
     add("--root", metavar="DIR", help="the folder or zip that holds the data (default: data/, then COLORLIB_DATA)")
     add("--model", default="course", metavar="NAME", help="course: the study's 11 convolutions (default); or unet")
-    add("--objective", default="rgb-l2", metavar="NAME", help="rgb-l1, rgb-l2 (default), ab-l1 or ab-l2")
+    add("--objective", default="rgb-l2", metavar="NAME",
+        help="rgb-l1, rgb-l2 (default), ab-l1, ab-l2, bins (Zhang's classification) or perceptual")
     add("--size", type=int, default=32, metavar="N", help="pixels along each side (default: %(default)s)")
     add("--epochs", type=int, default=3, metavar="N", help="times to see every image (default: %(default)s)")
     add("--batch-size", type=int, default=64, metavar="N", help="images in a step (default: %(default)s)")
@@ -107,4 +109,36 @@ def _data_info(options: argparse.Namespace) -> int:
             continue
         copy = data.find(name)
         print(f"{name}: {copy[0] if copy else f'not here; get it with: colorlib data get {name}'}")
+    return 0
+
+
+def _add_evaluate(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "evaluate", help="measure a trained network", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Measure a trained network on color photos, next to the gray copy, one mean color, and the study's "
+                    "network.",
+        epilog="examples:\n  colorlib evaluate --weights cifar --data cifar10\n"
+               "  colorlib evaluate --weights runs/first/best.safetensors --data ~/Pictures --json scores.json")
+    add = parser.add_argument
+    add("--weights", required=True, metavar="NAME|FILE", help="weights that come with colorlib, or a safetensors file")
+    add("--data", required=True, metavar="NAME|DIR", help="a data set, or any folder or zip of color photos")
+    add("--split", default="test", metavar="NAME", help="of a data set (default: %(default)s); of a folder all is used")
+    add("--limit", type=int, metavar="N", help="only the first N photos")
+    add("--json", metavar="FILE", help="write all numbers, with those of each photo, into a file")
+    parser.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from colorlib import evaluation, report
+    from colorlib.pretrained import load_pretrained
+
+    model, recipe = load_pretrained(options.weights)
+    images, others = report.to_measure(options.data, options.split, recipe.size, options.limit)
+    print(images.source)
+    colorizers = report.beside(others, recipe.size) | {str(options.weights): (model, recipe.build_objective())}
+    probes, missing = evaluation.every_probe(images)
+    scores = evaluation.evaluate(colorizers, images, probes)
+    print("\n".join([*missing, report.table(scores)]))
+    if options.json:
+        report.write_json(options.json, scores, images)
     return 0

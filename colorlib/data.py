@@ -24,7 +24,7 @@ def load(name: str, split: str = "train", size: int = 32, root: str | os.PathLik
 
     Args:
         name: "cifar10", "animals10", "animals3", "samples", or "folder" for any photos of your own.
-        split: "train" or "test", or, of photos in class folders, "valid".
+        split: "train" or "test", or, of photos in class folders, "valid", or "all" three of them.
         size: pixels along each side: photos are scaled by their shorter side and cropped to the center.
         root: the folder that holds the copy, or the copy itself: a folder, or a zip.
 

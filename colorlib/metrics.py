@@ -38,6 +38,47 @@ def ab_mae(predicted: Tensor, actual: Tensor) -> Tensor:
     return (ab_hat - ab).abs().flatten(1).mean(1)
 
 
+def ab_mse(predicted: Tensor, actual: Tensor) -> Tensor:
+    """Mean squared error of a and b of each image, to be averaged before the root is taken: RMSE.
+
+    Args:
+        predicted, actual: rgb (B, 3, H, W), uint8 or float in [0, 1].
+
+    Returns:
+        (B,) in squared Lab units.
+    """
+    (_, ab_hat), (_, ab) = color.split_lab(predicted), color.split_lab(actual)
+    return (ab_hat - ab).square().flatten(1).mean(1)
+
+
+def rgb_mae(predicted: Tensor, actual: Tensor) -> Tensor:
+    """Mean absolute error of red, green and blue of each image: rgb (B, 3, H, W) both -> (B,) in levels of 255."""
+    return 255 * (color.to_float(predicted) - color.to_float(actual)).abs().flatten(1).mean(1)
+
+
+def accuracy(predicted: Tensor, actual: Tensor, tolerance: float) -> Tensor:
+    """The share of right pixels of Nazeri et al. 2018, "Image Colorization using GANs": near enough in all of L, a, b.
+
+    Lab is rounded, and right is |dL| <= e, and |da| and |db| <= 2.2 e, since a and b have 2.2 times the range of L.
+
+    Args:
+        predicted, actual: rgb (B, 3, H, W), uint8 or float in [0, 1].
+        tolerance: e in percent of L's range, which is 100: the paper gives 2 and 5.
+
+    Returns:
+        (B,) in [0, 1].
+    """
+    off = (color.rgb_to_lab(predicted).round() - color.rgb_to_lab(actual).round()).abs()
+    allowed = torch.tensor([1, 2.2, 2.2], device=off.device).reshape(3, 1, 1) * tolerance
+    return (off <= allowed + 1e-4).all(1).flatten(1).float().mean(1)         # 2.2 x 5 is 11, but not in float32
+
+
+def ab_distance(predicted: Tensor, actual: Tensor) -> Tensor:
+    """Each pixel's error in the ab plane, rgb (B, 3, H, W) both -> (B, H, W) in Lab units, at most 150."""
+    (_, ab_hat), (_, ab) = color.split_lab(predicted), color.split_lab(actual)
+    return (ab_hat - ab).square().sum(1).sqrt().clamp(max=150)
+
+
 def ab_auc(predicted: Tensor, actual: Tensor) -> Tensor:
     """Area under the curve of Zhang et al. 2016, section 3.1: the share of pixels whose color is off by less than t.
 
@@ -50,9 +91,7 @@ def ab_auc(predicted: Tensor, actual: Tensor) -> Tensor:
     Returns:
         (B,) in [0, 1], raw: every pixel counts the same.
     """
-    (_, ab_hat), (_, ab) = color.split_lab(predicted), color.split_lab(actual)
-    distance = (ab_hat - ab).square().sum(1).sqrt()                   # (B,2,H,W) -> (B,H,W)
-    return 1 - distance.clamp(max=150).flatten(1).mean(1) / 150
+    return 1 - ab_distance(predicted, actual).flatten(1).mean(1) / 150
 
 
 def baselines(images: Images) -> dict[str, tuple[nn.Module, Objective]]:

@@ -26,9 +26,12 @@ class LPIPS(nn.Module):
         self.linear = nn.ParameterList(nn.Parameter(weights, requires_grad=False) for weights in linear)
 
     def forward(self, predicted: Tensor, actual: Tensor) -> Tensor:
-        pairs = zip(self.features(predicted), self.features(actual), self.linear, strict=False)
-        return sum(torch.einsum("bchw,c->bhw", (unit(ours) - unit(theirs)).square(), weights).mean((1, 2))
-                   for ours, theirs, weights in pairs)
+        return self.between(self.features(predicted), self.features(actual))
+
+    def between(self, ours: list[Tensor], theirs: list[Tensor]) -> Tensor:
+        """The same of features that are known already."""
+        return sum(torch.einsum("bchw,c->bhw", (unit(a) - unit(b)).square(), weights).mean((1, 2))
+                   for a, b, weights in zip(ours, theirs, self.linear, strict=False))
 
 
 def load_lpips(name: str) -> LPIPS:

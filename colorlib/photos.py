@@ -24,7 +24,7 @@ class Photos:
             folder is a class, under its own name.
     """
 
-    splits = ("train", "valid", "test")
+    splits = ("train", "valid", "test", "all")
 
     def __init__(self, path: Path, name: str, folders: Mapping[str, str] | None = None):
         self.path, self.name, self.folders = path.resolve(), name, folders
@@ -50,11 +50,11 @@ class Photos:
         return f"{len(self.rows):,} photos of {len(self.survey.rows):,} files"
 
     def count(self, split: str) -> int:
-        return sum(row.split == split for row in self.rows)
+        return len(self._of(split))
 
     def pictures(self, split: str, size: int, start: int = 0) -> Iterator[Picture]:
         numbers = {name: number for number, name in enumerate(self.classes)}
-        rows = [row for row in self.rows if row.split == split][start:]
+        rows = self._of(split)[start:]
         for row, image in zip(rows, self.squares(rows, size), strict=True):
             yield Picture(image, numbers[row.class_name], row.group)
 
@@ -66,6 +66,9 @@ class Photos:
                 # Twice the size, so that scaling down to it has pixels to average.
                 return square(decode(tree.read(row.file), f"{self.path}: {row.file}", 2 * size, alone).image, size)
             yield from in_order(picture, rows)
+
+    def _of(self, split: str) -> list[Row]:
+        return [row for row in self.rows if split in (row.split, "all")]
 
     def _class_of(self, file: str) -> str | None:
         folder = PurePosixPath(file).parent.name or self.path.stem

@@ -9,6 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from colorlib import color
+from colorlib.objectives import ABClassification
 
 Picture = Tensor | np.ndarray
 STEPS = 10          # positions from one picture to the next
@@ -42,6 +43,31 @@ def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: i
     number.observe(update, "value")
     # Without flex-start a box stretches its picture to the width of the page.
     return ipywidgets.VBox([picture, position, number], layout=ipywidgets.Layout(align_items="flex-start"))
+
+
+def temperature_slider(logits: Tensor, L: Tensor, objective: ABClassification, start: float = 0.38,
+                       height: int = 320) -> ipywidgets.Widget:
+    """A slider from the mode (0) to the mean (1) of what a network believes of some pictures, side by side.
+
+    Args:
+        logits: (N, Q, h, w), the output of a network that classifies.
+        L: (N, 1, H, W) in [0, 100].
+        objective: what reads the logits.
+        start: the temperature to begin with, a multiple of 0.02 from 0 to 1.
+        height: of the pictures on the screen, in pixels.
+    """
+    slider = ipywidgets.FloatSlider(start, min=0, max=1, step=0.02, description="T", continuous_update=False,
+                                    layout=ipywidgets.Layout(width="34em"))
+    picture = ipywidgets.Image(format="png")
+
+    @torch.no_grad()
+    def update(_: object = None) -> None:
+        colored = color.to_uint8(objective.at(slider.value).decode(logits, L))
+        picture.value = _png(torch.cat([*colored], -1).permute(1, 2, 0).numpy(), height)
+
+    slider.observe(update, "value")
+    update()
+    return ipywidgets.VBox([picture, slider], layout=ipywidgets.Layout(align_items="flex-start"))
 
 
 def _names() -> list[str]:

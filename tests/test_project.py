@@ -17,9 +17,9 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text()
 LAYERS = ["paths", "budget", "errors", "interrupt", "cgroups", "memory", "processor", "processes", "footprint",
           "color", "bins", "cache", "parallel", "files", "decoding", "likeness", "splits", "survey", "download", "hubs",
           "images", "features", "perception", "sources", "photos", "catalog", "preparing", "data", "models",
-          "objectives", "recipe", "checkpoints", "metrics", "optimizers", "config", "runs", "identity", "trainer",
-          "training", "figures",
-          "widgets", "course", "cli"]
+          "objectives", "recipe", "checkpoints", "pretrained", "classifier", "metrics", "evaluation", "report",
+          "optimizers", "config", "runs", "identity", "trainer", "training", "figures",
+          "bin_figures", "widgets", "course", "cli"]
 
 
 def requirements(lines):

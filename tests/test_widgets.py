@@ -1,6 +1,7 @@
-"""The compare slider, without a browser: what its picture shows for every position."""
+"""The sliders, without a browser: what their pictures show for every position."""
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -8,8 +9,9 @@ import skimage.color
 import torch
 from PIL import Image
 
-from colorlib import color
-from colorlib.widgets import compare_slider
+from colorlib import bins, color
+from colorlib.objectives import ABClassification
+from colorlib.widgets import compare_slider, temperature_slider
 
 ACTUAL = torch.randint(0, 256, (3, 3, 16, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 GRAY, PREDICTED = color.to_gray(ACTUAL), ACTUAL.flip(1)
@@ -80,3 +82,22 @@ def test_pictures_are_made_once(monkeypatch):
 def test_pictures_that_do_not_belong_together_are_refused(pictures, message):
     with pytest.raises(ValueError, match=message):
         compare_slider(*pictures)
+
+
+def test_the_temperature_slider_goes_from_mode_to_mean():
+    """Two bins, gray the likelier: at 0 the picture is gray, towards 1 it turns red; the readout is T."""
+    logits = torch.full((2, 261, 8, 8), -50.0)
+    centers = bins.bins()
+    for ab, share in [((0.0, 0.0), 0.6), ((60.0, 40.0), 0.4)]:
+        logits[:, int((centers == torch.tensor(ab)).all(1).nonzero())] = math.log(share)
+    box = temperature_slider(logits, torch.full((2, 1, 16, 16), 50.0), ABClassification(), height=32)
+    picture, slider = box.children
+    redness = []
+    for temperature in (0, 0.38, 1):
+        slider.value = temperature
+        pixels = np.asarray(Image.open(io.BytesIO(picture.value)).convert("RGB")).astype(int)
+        assert pixels.shape == (32, 64, 3)
+        redness.append((pixels[..., 0] - pixels[..., 2]).mean())
+    assert redness == sorted(redness)
+    assert redness[0] == pytest.approx(0, abs=1)
+    assert redness[-1] > 20

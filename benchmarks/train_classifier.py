@@ -1,0 +1,75 @@
+"""Train the classifier of CIFAR-10 that judges colors: ``python benchmarks/train_classifier.py OUT.safetensors``.
+
+SGD with Nesterov momentum, one cycle of learning rates, label smoothing; pictures mirrored and shifted at random.
+Killed, it starts again from nothing.
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tqdm import tqdm
+
+from colorlib import data
+from colorlib.classifier import Classifier, right, save_classifier
+from colorlib.images import Images
+from colorlib.optimizers import one_cycle
+
+PAD = 3             # pixels that a picture may shift
+
+
+def accuracy(model: Classifier, images: Images) -> float:
+    """The share of pictures that are named rightly."""
+    labels = torch.from_numpy(images.labels).split(64)
+    hits = [right(model, rgb, part) for rgb, part in zip(images.in_order(64), labels, strict=True)]
+    return torch.cat(hits).float().mean().item()
+
+
+def epoch(model: Classifier, optimizer: torch.optim.Optimizer, images: Images, batch_size: int, number: int,
+          num_epochs: int, lr: float) -> None:
+    """Learn from every picture once."""
+    padded = np.pad(images.rgb, ((0, 0), (0, 0), (PAD, PAD), (PAD, PAD)), "reflect")
+    random = np.random.default_rng(number)
+    steps = len(images) // batch_size
+    for step, rows in enumerate(tqdm(random.permutation(len(images))[:steps * batch_size].reshape(steps, -1))):
+        for group in optimizer.param_groups:
+            group["lr"] = lr * one_cycle((number + (step + 0.5) / steps) / num_epochs)
+        y, x = random.integers(0, 2 * PAD + 1, 2)                  # one shift for a batch: the next has another
+        rgb = torch.from_numpy(padded[rows, :, y:y + 32, x:x + 32])
+        mirrored = torch.from_numpy(random.random(batch_size) < 0.5)[:, None, None, None]
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = model(torch.where(mirrored, rgb.flip(-1), rgb))
+        loss = F.cross_entropy(logits.float(), torch.from_numpy(images.labels[rows]), label_smoothing=0.1)
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def main() -> None:
+    """Train, print the accuracy after each epoch on photos held out, at the end on the test photos, and write."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--batch-size", type=int, default=256)
+    parser.add_argument("--lr", type=float, default=0.2, help="at the peak of the cycle")
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    torch.manual_seed(0)
+    train, valid = data.load("cifar10", "train").hold_out(1000)
+    model = Classifier().to(memory_format=torch.channels_last)
+    optimizer = torch.optim.SGD(model.parameters(), options.lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    for number in range(options.epochs):
+        model.train()
+        epoch(model, optimizer, train, options.batch_size, number, options.epochs, options.lr)
+        model.eval()
+        print(f"epoch {number + 1}: {accuracy(model, valid):.2%} of {len(valid):,} held out", flush=True)
+    save_classifier(options.out, model)
+    test = data.load("cifar10", "test")
+    print(f"{accuracy(model, test):.2%} of {len(test):,} test photos; weights in {options.out}")
+
+
+if __name__ == "__main__":
+    main()

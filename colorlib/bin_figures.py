@@ -1,0 +1,66 @@
+"""Plots of the ab plane in bins: what each bin looks like, how frequent it is, what a network believes of a pixel."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from torch import Tensor
+
+from colorlib import color
+from colorlib.bins import GRID, bins
+from colorlib.figures import show
+
+RADIUS = 120         # Lab units: how much of the plane is drawn
+
+
+def bin_colors(L: float = 60, axes: Axes | None = None) -> Axes:
+    """Every bin as a square of its color at lightness L; what sRGB cannot show at that L is pulled towards gray."""
+    ab = bins()
+    rgb = color.join_lab(torch.full((len(ab), 1, 1, 1), float(L)), ab[:, :, None, None]).flatten(1)
+    axes = _plane(axes)
+    _squares(axes, ab, rgb.numpy())
+    axes.set_title(f"{len(ab)} bins, at L = {L:g}")
+    return axes
+
+
+def bin_values(values: Tensor, label: str, axes: Axes | None = None, log: bool = True) -> Axes:
+    """A number for each bin, (Q,), as brightness: their prior, their weights; ``label`` names it with its unit."""
+    axes = _plane(axes)
+    norm = plt.matplotlib.colors.LogNorm() if log else plt.Normalize()
+    mapped = plt.cm.ScalarMappable(norm, "viridis")
+    mapped.set_array(values.numpy())
+    _squares(axes, bins(), mapped.to_rgba(values.numpy())[:, :3])
+    axes.figure.colorbar(mapped, ax=axes, label=label)
+    return axes
+
+
+def distribution(logits: Tensor, axes: Axes | None = None, L: float = 60) -> Axes:
+    """What a network believes of one pixel, logits (Q,): dots in the bins' colors, their areas the probabilities."""
+    probability, ab = logits.softmax(0).detach(), bins()
+    rgb = color.join_lab(torch.full((len(ab), 1, 1, 1), float(L)), ab[:, :, None, None]).flatten(1)
+    axes = _plane(axes)
+    axes.scatter(ab[:, 0], ab[:, 1], s=1500 * probability.numpy(), c=rgb.numpy(), edgecolors="black", linewidths=0.5)
+    return axes
+
+
+def uncertainty(rgb: Tensor, entropy: Tensor) -> np.ndarray:
+    """Pictures (N,3,H,W) over how unsure the network is of each pixel's color, (N,1,h,w) in bits. Returns the axes."""
+    _, axes = plt.subplots(2, len(rgb), figsize=(1.4 * len(rgb) + 0.8, 3), squeeze=False, layout="constrained")
+    for picture, bits, (above, below) in zip(rgb, entropy, axes.T, strict=True):
+        show(picture, above)
+        drawn = below.imshow(bits[0], cmap="magma", vmin=0, vmax=float(entropy.max()))
+        below.set(xticks=[], yticks=[])
+    below.figure.colorbar(drawn, ax=axes[1, :], label="entropy (bits)")
+    return axes
+
+
+def _plane(axes: Axes | None) -> Axes:
+    axes = axes or plt.subplots(figsize=(4.6, 4), layout="constrained")[1]
+    axes.set(xlabel="a: green to red", ylabel="b: blue to yellow", aspect="equal",
+             xlim=(-RADIUS, RADIUS), ylim=(-RADIUS, RADIUS))
+    return axes
+
+
+def _squares(axes: Axes, ab: Tensor, rgb: np.ndarray) -> None:
+    for (a, b), fill in zip(ab.tolist(), rgb, strict=True):
+        axes.add_patch(plt.Rectangle((a - GRID / 2, b - GRID / 2), GRID, GRID, color=fill))

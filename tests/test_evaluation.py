@@ -1,0 +1,189 @@
+"""Every measure against its definition by hand, scikit-image, or a picture whose measure is known."""
+
+import json
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.metrics
+import torch
+
+from colorlib import bins, color, evaluation, metrics, report
+from colorlib.checkpoints import save_weights
+from colorlib.classifier import CLASSES, Classifier, load_classifier, right, save_classifier
+from colorlib.cli import main
+from colorlib.errors import DataError
+from colorlib.evaluation import MEASURES, Batch, by_numbers, evaluate, to_the_eye
+from colorlib.metrics import Constant
+from colorlib.objectives import ABRegression
+from colorlib.recipe import Recipe
+
+
+def pair():
+    generator = torch.Generator().manual_seed(0)
+    actual = torch.rand(3, 3, 16, 16, generator=generator)
+    return (actual + 0.1 * torch.randn(3, 3, 16, 16, generator=generator)).clamp(0, 1), actual
+
+
+def lab_of(rgb):
+    return skimage.color.rgb2lab(rgb.numpy(), channel_axis=1)
+
+
+def test_squared_and_rgb_errors_are_their_definitions():
+    predicted, actual = pair()
+    off = lab_of(predicted)[:, 1:] - lab_of(actual)[:, 1:]
+    squared = np.square(off).mean((1, 2, 3)).tolist()
+    assert metrics.ab_mse(predicted, actual).tolist() == pytest.approx(squared, rel=1e-3)
+    expected = 255 * np.abs(predicted.numpy() - actual.numpy()).mean((1, 2, 3))
+    assert metrics.rgb_mae(predicted, actual).tolist() == pytest.approx(expected.tolist(), rel=1e-5)
+
+
+@pytest.mark.parametrize(("off", "right_at_2", "right_at_5"), [
+    ((0, 0, 0), 1, 1), ((2, 4, 4), 1, 1), ((2, 5, 0), 0, 1), ((5, 11, -11), 0, 1), ((6, 0, 0), 0, 0),
+    ((0, 0, 12), 0, 0)])
+def test_the_accuracy_of_nazeri_by_hand(off, right_at_2, right_at_5):
+    """In whole Lab units: |dL| <= e, |da| and |db| <= 2.2 e, which is 4.4 and 11."""
+    lab = torch.tensor([60.0, 4, 6]).reshape(1, 3, 1, 1).expand(1, 3, 8, 8)
+    actual = color.lab_to_rgb(lab)
+    predicted = color.lab_to_rgb(lab + torch.tensor(off).reshape(1, 3, 1, 1))
+    assert metrics.accuracy(predicted, actual, 2).item() == right_at_2
+    assert metrics.accuracy(predicted, actual, 5).item() == right_at_5
+
+
+def test_ssim_and_ciede2000_are_scikit_images():
+    predicted, actual = pair()
+    found = to_the_eye()(Batch(predicted, actual, torch.zeros(3)))
+    for i in range(3):
+        a, b = predicted[i].numpy(), actual[i].numpy()
+        assert found["ssim"][i].item() == pytest.approx(
+            skimage.metrics.structural_similarity(a, b, channel_axis=0, data_range=1), rel=1e-4)
+        expected = skimage.color.deltaE_ciede2000(lab_of(predicted)[i].transpose(1, 2, 0),
+                                                  lab_of(actual)[i].transpose(1, 2, 0)).mean()
+        assert found["ciede2000"][i].item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_means_are_those_that_validation_reports(samples):
+    colorizers = metrics.baselines(samples)
+    scores = evaluate(colorizers, samples, {"numbers": by_numbers(samples)})
+    for name, (model, objective) in colorizers.items():
+        expected = metrics.validate(model, objective, samples)
+        for measure in ("ab_mae", "psnr", "auc", "colorfulness"):
+            assert scores[name].estimates[measure].value == pytest.approx(expected[measure], rel=1e-3, abs=1e-3)
+
+
+def test_pooled_measures_are_of_all_pixels_together(samples):
+    gray = {"gray": (Constant(torch.zeros(2)), ABRegression())}
+    found = evaluate(gray, samples, {"numbers": by_numbers(samples)})["gray"].estimates
+    rgb = torch.from_numpy(np.array(samples.rgb)) / 255
+    grays = color.gray_to_rgb(color.to_gray(rgb))
+    assert found["psnr_pooled"].value == pytest.approx(-10 * math.log10((grays - rgb).square().mean()), rel=1e-4)
+    ab = lab_of(rgb)[:, 1:]
+    assert found["ab_rmse"].value == pytest.approx(math.sqrt(np.square(ab).mean()), rel=1e-3)
+    # Zhang et al. 2016, section 3.1: each pixel weighted by the inverse of how frequent its color is.
+    numbers = bins.nearest(torch.from_numpy(ab).float(), 1)[0][:, 0]
+    frequency = bins.prior(bins.count([color.to_uint8(rgb)]))
+    weights = (1 / frequency)[numbers].numpy()
+    distance = np.sqrt(np.square(ab).sum(1)).clip(max=150)
+    assert found["auc_rebalanced"].value == pytest.approx(1 - np.average(distance, weights=weights) / 150, rel=1e-3)
+
+
+def test_the_interval_of_a_mean_is_that_of_the_normal_law(samples):
+    """The standard error of a mean, times 1.96, on either side."""
+    score = evaluate({"gray": (Constant(torch.zeros(2)), ABRegression())}, samples, {"n": by_numbers(samples)})["gray"]
+    value, low, high = score.estimates["ab_mae"]
+    around = 1.96 * score.per_image["ab_mae"].std(ddof=1) / math.sqrt(len(samples))
+    assert value - low == pytest.approx(around, rel=0.15)
+    assert high - value == pytest.approx(around, rel=0.15)
+
+
+class Oracle(Constant):
+    """A network of ab whose answer is right: it peeks."""
+
+    def __init__(self, images):
+        super().__init__(torch.zeros(2))
+        self.truth = iter(color.split_lab(rgb)[1] / 100 for rgb in images.in_order())
+
+    def forward(self, gray):
+        return next(self.truth)
+
+
+def test_the_truth_is_recognized_and_wins_everything_back(samples, monkeypatch):
+    """A stand-in for the classifier that tells red from blue pictures, and cannot tell gray ones."""
+    few = samples[:64]
+    redder = torch.from_numpy(np.array(few.rgb)).float().mean((2, 3))
+    labels = (redder[:, 0] > redder[:, 2]).long().numpy()
+    named = replace(few, labels=labels, classes=("bird", "cat"))
+
+    class Red(Classifier):
+        def forward(self, rgb):
+            red, _, blue = color.to_float(rgb).mean((2, 3)).unbind(1)
+            logits = torch.full((len(rgb), 10), -9.0)
+            logits[:, CLASSES.index("cat")] = red - blue
+            logits[:, CLASSES.index("bird")] = 1e-3
+            return logits
+
+    monkeypatch.setattr(evaluation, "load_classifier", Red)
+    colorizers = {"truth": (Oracle(named), ABRegression()), "gray": (Constant(torch.zeros(2)), ABRegression())}
+    scores = evaluate(colorizers, named, {"classes": evaluation.by_a_classifier(named)})
+    assert scores["truth"].estimates["recognized"].value > 0.95
+    assert scores["gray"].estimates["recognized"].value == pytest.approx((labels == 0).mean())
+    assert scores["truth"].estimates["won_back"].value == pytest.approx(1, abs=0.05)
+    assert scores["gray"].estimates["won_back"].value == 0
+
+
+def test_a_classifier_is_saved_in_half_the_bytes_and_answers_the_same(tmp_path):
+    torch.manual_seed(0)
+    model, path = Classifier(width=64).eval(), tmp_path / "classifier.safetensors"
+    save_classifier(path, model)
+    again, rgb = load_classifier(path), torch.rand(4, 3, 32, 32)
+    torch.testing.assert_close(again(rgb), model(rgb), atol=1e-2, rtol=1e-2)
+    torch.testing.assert_close(model(rgb), model(rgb.flip(-1)))
+    assert path.stat().st_size < 2.2 * sum(p.numel() for p in model.parameters())
+    assert right(model, rgb, model(rgb).argmax(1)).all()
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DataError, match="no classifier in .*or it is damaged"):
+        load_classifier(path)
+
+
+def test_other_classes_are_not_asked(samples):
+    with pytest.raises(DataError, match="knows only airplane"):
+        evaluation.by_a_classifier(samples)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_evaluate_on_the_command_line(tmp_path, capsys, home):
+    recipe = Recipe("unet", "ab-l1", 16, {"width": 8, "depth": 2})
+    save_weights(tmp_path / "mine.safetensors", recipe.build_model(), recipe, half=True)
+    command = ["evaluate", "--weights", str(tmp_path / "mine.safetensors"), "--data", "samples", "--limit", "20",
+               "--json", str(tmp_path / "new" / "scores.json")]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "test images of samples at 16 px" in out
+    assert "gray copy" in out
+    assert "LPIPS and Frechet distance left out" in out or "LPIPS, AlexNet" in out
+    written = json.loads((tmp_path / "new" / "scores.json").read_text())
+    assert written["images"] == 20
+    ours = written["colorizers"][str(tmp_path / "mine.safetensors")]
+    assert set(ours["measures"]) >= set(MEASURES) - {"recognized", "won_back", "lpips_alexnet", "lpips_vgg16"}
+    assert np.mean(ours["per_image"]["psnr"]) == pytest.approx(ours["measures"]["psnr"]["value"])
+    assert f"{ours['measures']['psnr']['value']:.2f} ±" in out
+
+
+def test_a_folder_is_measured_whole_and_compared_with_its_own_mean(home):
+    from colorlib import paths
+    images, others = report.to_measure(str(paths.samples_dir()), "test", 16)
+    assert images is others
+    assert len(images) == 18
+    with pytest.raises(ValueError, match="limit must be 1 or more"):
+        report.to_measure("samples", "test", 16, 0)
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--weights", "nothing", "--data", "samples"], "there are no weights 'nothing': give a file, or one of"),
+    (["--weights", "README.md", "--data", "samples"], "README.md is no weights file"),
+])
+def test_what_cannot_be_measured_is_said(arguments, message, capsys):
+    assert main(["evaluate", *arguments]) == 1
+    assert message in capsys.readouterr().err
