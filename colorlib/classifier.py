@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from colorlib import color, paths
-from colorlib.checkpoints import write_whole
 from colorlib.errors import DataError
+from colorlib.writing import write_whole
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 

@@ -1,4 +1,4 @@
-"""What a network that knows ImageNet sees in a picture: features of VGG16 or AlexNet, for losses and distances."""
+"""What a network that names things sees in a picture: features for losses and distances."""
 
 import os
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from colorlib import color, paths
+from colorlib.classifier import load_classifier
 from colorlib.errors import DataError
 
 # ImageNet's mean and deviation, which both networks were trained with.
@@ -25,6 +26,9 @@ class Known(NamedTuple):
     linear: str                  # LPIPS's name for it
 
 
+# ``classifier`` is our own, of CIFAR-10, for pictures of 32 px.
+NAMES = ("vgg16", "alexnet", "classifier")
+CLASSIFIER_TAPS = (2, 6, 9, 13, 16)
 KNOWN = {
     "vgg16": Known((3, 8, 15, 22, 29), "vgg16_features_lpips.safetensors", "vgg"),
     "alexnet": Known((1, 4, 7, 9, 11), "alexnet_features_lpips.safetensors", "alex"),
@@ -35,23 +39,25 @@ class Features(nn.Module):
     """A frozen network that gives out what five of its layers see.
 
     Args:
-        layers: torchvision's ``features``.
+        layers: such as torchvision's ``features``.
         taps: the places of the layers to give out.
+        mean, deviation: of its training images' red, green and blue.
 
     Shapes:
         rgb (B, 3, H, W), uint8 or in [0, 1] -> a list of (B, C, h, w), from fine to coarse. Layers that a small picture
         is too small for are left out.
     """
 
-    def __init__(self, layers: nn.Sequential, taps: tuple[int, ...]):
+    def __init__(self, layers: nn.Sequential, taps: tuple[int, ...], mean: tuple[float, float, float] = MEAN,
+                 deviation: tuple[float, float, float] = DEVIATION):
         super().__init__()
         self.taps = taps
         self.layers = layers[:taps[-1] + 1].requires_grad_(False).eval()
         for layer in self.layers:
             if isinstance(layer, nn.ReLU):
                 layer.inplace = False            # what was given out must stay as it is
-        self.register_buffer("mean", torch.tensor(MEAN).reshape(3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(DEVIATION).reshape(3, 1, 1))
+        self.register_buffer("mean", torch.tensor(mean).reshape(3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(deviation).reshape(3, 1, 1))
 
     def forward(self, rgb: Tensor) -> list[Tensor]:
         x, seen = (color.to_float(rgb) - self.mean) / self.deviation, []
@@ -69,15 +75,19 @@ class Features(nn.Module):
 
 
 def load_features(name: str) -> Features:
-    """The features of "vgg16" or "alexnet".
+    """The features of "vgg16" or "alexnet", which know ImageNet, or of "classifier", which comes with colorlib.
 
-    Taken from a copy in ``data/``, in ``COLORLIB_DATA``, or in a folder ``weights`` beside that; else torchvision's,
-    which downloads them, unless ``COLORLIB_OFFLINE=1``.
+    The first two are taken from a copy in ``data/``, in ``COLORLIB_DATA``, or in a folder ``weights`` beside that; else
+    torchvision's, which downloads them, unless ``COLORLIB_OFFLINE=1``.
 
     Raises:
         DataError: if they cannot be had; it says how to get them.
         ValueError: for another name.
     """
+    if name not in NAMES:
+        raise ValueError(f"features must be one of {', '.join(NAMES)}, got {name!r}")
+    if name == "classifier":
+        return Features(load_classifier().layers, CLASSIFIER_TAPS, (0.5,) * 3, (0.25,) * 3)
     layers = _untrained(name)
     if copy := _copy(name):
         layers.load_state_dict({key.removeprefix("features."): value.float() for key, value in copy.items()
@@ -96,7 +106,8 @@ def load_linear(name: str) -> list[Tensor]:
         DataError: if there are none.
         ValueError: for another name.
     """
-    _expect_known(name)
+    if name not in KNOWN:
+        raise ValueError(f"LPIPS has weights for {' and '.join(KNOWN)}, not for {name!r}")
     weights = _copy(name) or _lpips_package(name)
     return [value.float().flatten() for key, value in sorted(weights.items()) if key.startswith("lpips.lin")]
 
@@ -109,7 +120,6 @@ def unit(features: Tensor) -> Tensor:
 def _untrained(name: str) -> nn.Sequential:
     from torchvision import models  # late: it takes a second to import
 
-    _expect_known(name)
     with torch.device("meta"):         # no memory, and no random numbers
         features = getattr(models, name)(weights=None).features
     return features.to_empty(device="cpu")
@@ -154,8 +164,3 @@ def _lpips_package(name: str) -> Mapping[str, Tensor]:
 
 def _side(kernel: int | tuple[int, int]) -> int:
     return kernel if isinstance(kernel, int) else max(kernel)
-
-
-def _expect_known(name: str) -> None:
-    if name not in KNOWN:
-        raise ValueError(f"features must be {' or '.join(KNOWN)}, got {name!r}")

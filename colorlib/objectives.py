@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from colorlib import bins, color
-from colorlib.features import KNOWN, Features, load_features, unit
+from colorlib.features import NAMES, Features, load_features, unit
 from colorlib.images import Images
 
 NORMS = {"l1": F.l1_loss, "l2": F.mse_loss}
@@ -147,13 +147,13 @@ class Perceptual:
 
     base: Objective = field(default_factory=lambda: ABRegression("l2"))     # what the output is, and how it is read
     weight: float = 0.1                     # of the difference in features
-    features: str = "vgg16"                 # or "alexnet"
+    features: str = "vgg16"                 # or another of features.NAMES
     base_weight: float = 1.0                # 0: the features alone
     network: Features | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
-        if self.features not in KNOWN:
-            raise ValueError(f"features must be {' or '.join(KNOWN)}, got {self.features!r}")
+        if self.features not in NAMES:
+            raise ValueError(f"features must be one of {', '.join(NAMES)}, got {self.features!r}")
 
     @property
     def out_channels(self) -> int:

@@ -10,12 +10,13 @@ import numpy as np
 from torch import nn
 
 from colorlib import data, metrics
-from colorlib.checkpoints import load_weights, write_whole
+from colorlib.checkpoints import load_weights
 from colorlib.errors import no_room
 from colorlib.evaluation import FRECHET, MEASURES, Scores
 from colorlib.images import Images
 from colorlib.objectives import Objective
 from colorlib.pretrained import shipped
+from colorlib.writing import write_whole
 
 LINES = MEASURES | {"frechet": FRECHET}
 

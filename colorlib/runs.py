@@ -21,12 +21,13 @@ import numpy as np
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
-from colorlib.checkpoints import load_state, save_state, write_whole
+from colorlib.checkpoints import load_state, save_state
 from colorlib.color import to_tensor
 from colorlib.errors import RunError, WriteError, no_room
 from colorlib.objectives import Objective
 from colorlib.processes import team
 from colorlib.recipe import Recipe, colorize
+from colorlib.writing import write_whole
 
 COLUMNS = ("step", "epoch", "loss", "valid_loss", "valid_psnr", "valid_ab_mae", "valid_auc", "valid_colorfulness")
 

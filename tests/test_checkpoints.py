@@ -7,9 +7,10 @@ import time
 import pytest
 import torch
 
-from colorlib.checkpoints import load_state, load_weights, save_state, save_weights, write_whole
+from colorlib.checkpoints import load_state, load_weights, save_state, save_weights
 from colorlib.errors import ColorlibError, RunError
 from colorlib.recipe import Recipe
+from colorlib.writing import write_whole
 
 RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8, "width": 4})
 
@@ -33,7 +34,7 @@ def test_state_comes_back_and_is_equal_to_the_byte_when_saved_again(tmp_path):
 
 def test_killed_while_writing_a_file_is_the_old_or_the_new_one(tmp_path):
     path = tmp_path / "file"
-    script = (f"import itertools, pathlib\nfrom colorlib.checkpoints import write_whole\n"
+    script = (f"import itertools, pathlib\nfrom colorlib.writing import write_whole\n"
               f"for i in itertools.cycle(range(256)):\n"
               f"    write_whole(pathlib.Path({str(path)!r}), bytes([i]) * 3_000_000)\n")
     for _ in range(5):

@@ -148,7 +148,7 @@ def test_the_difference_in_features_can_be_descended(samples):
 def test_perception_without_its_network_is_the_base():
     output = ab_of(RGB) / 90
     assert Perceptual(ABRegression("l2")).loss(output, RGB) == ABRegression("l2").loss(output, RGB)
-    with pytest.raises(ValueError, match="vgg16 or alexnet"):
+    with pytest.raises(ValueError, match="one of vgg16, alexnet, classifier"):
         Perceptual(features="vgg19")
 
 

@@ -7,6 +7,8 @@ import scipy.linalg
 import torch
 from torch import nn
 
+from colorlib import features
+from colorlib.classifier import Classifier
 from colorlib.errors import DataError
 from colorlib.features import KNOWN, Features, load_features, load_linear
 from colorlib.perception import LPIPS, frechet, load_lpips, summary
@@ -97,5 +99,16 @@ def test_what_cannot_be_had_says_how_to_get_it(home, monkeypatch):
     monkeypatch.setenv("COLORLIB_OFFLINE", "1")
     with pytest.raises(DataError, match=r"vgg16 are not here.*put vgg16_features_lpips.safetensors into"):
         load_features("vgg16")
-    with pytest.raises(ValueError, match="vgg16 or alexnet, got 'vgg19'"):
+    with pytest.raises(ValueError, match="one of vgg16, alexnet, classifier, got 'vgg19'"):
         load_features("vgg19")
+
+
+def test_our_own_classifier_has_features_too(monkeypatch):
+    """Those after each of its activations, of the pictures as it sees them."""
+    torch.manual_seed(0)
+    model = Classifier(width=8).eval()
+    monkeypatch.setattr(features, "load_classifier", lambda: model)
+    rgb = torch.rand(2, 3, 32, 32)
+    seen = load_features("classifier")(rgb)
+    assert [tuple(x.shape[1:]) for x in seen] == [(4, 32, 32), (8, 16, 16), (8, 16, 16), (32, 8, 8), (32, 8, 8)]
+    torch.testing.assert_close(seen[-1], model.layers[:17](4 * rgb - 2))

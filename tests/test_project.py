@@ -14,12 +14,12 @@ SOLUTIONS = sorted(ROOT.glob("notebooks/solutions/*.ipynb"))
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
 
 # Data flows one way: a file imports only what stands before it.
-LAYERS = ["paths", "budget", "errors", "interrupt", "cgroups", "memory", "processor", "processes", "footprint",
-          "color", "bins", "cache", "parallel", "files", "decoding", "likeness", "splits", "survey", "download", "hubs",
-          "images", "features", "perception", "sources", "photos", "catalog", "preparing", "data", "models",
-          "objectives", "recipe", "checkpoints", "pretrained", "classifier", "metrics", "evaluation", "report",
-          "optimizers", "config", "runs", "identity", "trainer", "training", "figures",
-          "bin_figures", "widgets", "course", "cli"]
+LAYERS = ["paths", "budget", "errors", "writing", "interrupt", "cgroups", "memory", "processor", "processes",
+          "footprint", "color", "bins", "cache", "parallel", "files", "decoding", "likeness", "splits", "survey",
+          "download", "hubs", "images", "classifier", "features", "perception", "sources", "photos", "catalog",
+          "preparing", "data", "models", "objectives", "recipe", "checkpoints", "pretrained", "metrics", "evaluation",
+          "report", "optimizers", "config", "runs", "identity", "trainer", "training", "figures", "bin_figures",
+          "widgets", "course", "cli"]
 
 
 def requirements(lines):

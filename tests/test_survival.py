@@ -16,7 +16,7 @@ import pytest
 import torch
 from tiny import CONFIG, EVERYTHING, FILES, RECIPE, contents, divide
 
-from colorlib import checkpoints, identity, runs, trainer
+from colorlib import identity, runs, trainer, writing
 from colorlib.checkpoints import load_state, load_weights
 from colorlib.errors import RunError, WriteError
 from colorlib.images import Images
@@ -404,5 +404,5 @@ def test_files_and_their_folder_reach_the_disk_before_and_after_the_rename(tmp_p
     monkeypatch.setattr(os, "fsync", lambda number: (events.append(Path(f"/proc/self/fd/{number}").readlink().name),
                                                      fsync(number)))
     monkeypatch.setattr(Path, "replace", lambda path, target: (events.append("rename"), rename(path, target))[1])
-    checkpoints.write_whole(tmp_path / "file", b"new")
+    writing.write_whole(tmp_path / "file", b"new")
     assert events == ["file.tmp", "rename", tmp_path.name]
