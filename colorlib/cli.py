@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"colorlib {colorlib.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_train(commands)
+    _add_colorize(commands)
     _add_evaluate(commands)
     _add_data(commands)
     return parser
@@ -109,6 +110,49 @@ def _data_info(options: argparse.Namespace) -> int:
             continue
         copy = data.find(name)
         print(f"{name}: {copy[0] if copy else f'not here; get it with: colorlib data get {name}'}")
+    return 0
+
+
+def _add_colorize(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "colorize", help="color photos", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Color photos at their full size. Run again, it does what is missing; inputs stay as they are.",
+        epilog="examples:\n  colorlib colorize grandma.jpg -o grandma-in-color.jpg\n"
+               "  colorlib colorize ~/Scans 'more/*.tif' -o colored --compare\n"
+               "  colorlib colorize - -o - < gray.png > colored.png")
+    add = parser.add_argument
+    add("inputs", nargs="+", metavar="IN", help="files, folders with all below them, globs; - reads a pipe")
+    add("-o", "--out", required=True, metavar="DIR|FILE", help="where the results belong; - writes a pipe")
+    add("--weights", default="photos", metavar="NAME|FILE", help="photos (default), photos-vivid, cifar, or a file")
+    add("--temperature", type=float, metavar="T", help="of weights that classify: 0 is vivid, 1 cautious")
+    add("--saturation", type=float, default=1.0, metavar="S", help="multiplies the colors (default: %(default)s)")
+    add("--format", metavar="NAME", help="jpeg, png, webp or tiff (default: that of the input, else png)")
+    add("--compare", action="store_true", help="gray on the left, colored on the right")
+    add("--overwrite", action="store_true", help="write outputs anew that are there already")
+    parser.set_defaults(run=_colorize)
+
+
+def _colorize(options: argparse.Namespace) -> int:
+    from colorlib import coloring
+    from colorlib.colorizer import Colorizer
+
+    wish = coloring.Wish(options.temperature, options.saturation, options.format, options.compare, options.overwrite)
+    if "-" in (options.out, *options.inputs):
+        return _colorize_pipe(options, wish)
+    tasks = coloring.plan(options.inputs, options.out, wish)
+    outcomes = coloring.with_bar(coloring.color_files(tasks, Colorizer(options.weights), wish), len(tasks))
+    print(coloring.summed_up(outcomes))
+    return int(any(outcome.fate == "failed" for outcome in outcomes))
+
+
+def _colorize_pipe(options: argparse.Namespace, wish: "coloring.Wish") -> int:  # noqa: F821 (imported when it is needed)
+    from colorlib import coloring
+    from colorlib.colorizer import Colorizer
+
+    if options.inputs != ["-"] or options.out != "-":
+        raise ValueError("a pipe is colored by itself: colorlib colorize - -o -")
+    data = coloring.color_bytes(sys.stdin.buffer.read(), "the pipe", Colorizer(options.weights), wish, options.format)
+    sys.stdout.buffer.write(data)
     return 0
 
 

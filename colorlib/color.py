@@ -48,14 +48,14 @@ def _xyz_from_rgb() -> Tensor:
     return torch.tensor(XYZ_FROM_RGB, dtype=torch.float64) / torch.tensor(WHITE, dtype=torch.float64)[:, None]
 
 
-def _linear(rgb: Tensor) -> Tensor:
-    """Undo the sRGB gamma."""
+def to_linear(rgb: Tensor) -> Tensor:
+    """Undo the sRGB gamma: values in [0, 1], of any shape -> linear light in [0, 1]."""
     # The clamp keeps the unused branch of `where` differentiable: 0 ** 1.4 has a slope, (-x) ** 1.4 has none.
     return torch.where(rgb > 0.04045, ((rgb.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4, rgb / 12.92)
 
 
-def _gamma(linear: Tensor) -> Tensor:
-    """Apply the sRGB gamma."""
+def from_linear(linear: Tensor) -> Tensor:
+    """Apply the sRGB gamma: linear light in [0, 1], of any shape -> values in [0, 1]."""
     return torch.where(linear > 0.0031308, 1.055 * linear.clamp(min=0.0031308) ** (1 / 2.4) - 0.055, linear * 12.92)
 
 
@@ -81,12 +81,12 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     """
     _expect_channels("rgb", rgb, 3)
     rgb = to_float(rgb)
-    fx, fy, fz = _f(_mix(_linear(rgb), _xyz_from_rgb())).unbind(-3)
+    fx, fy, fz = _f(_mix(to_linear(rgb), _xyz_from_rgb())).unbind(-3)
     return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=-3)
 
 
-def _lab_to_linear(lab: Tensor) -> Tensor:
-    """CIE Lab -> linear rgb, not clipped: a value below 0 or above 1 is a color that no screen shows."""
+def lab_to_linear(lab: Tensor) -> Tensor:
+    """CIE Lab (..., 3, H, W) -> linear rgb, not clipped: below 0 or above 1 is a color that no screen shows."""
     L, a, b = lab.unbind(-3)
     fy = (L + 16) / 116
     f = torch.stack([fy + a / 500, fy, fy - b / 200], dim=-3)
@@ -109,12 +109,12 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
         ValueError: if the channel axis is not 3 long.
     """
     _expect_channels("lab", lab, 3)
-    return _gamma(_lab_to_linear(lab).clamp(0, 1))
+    return from_linear(lab_to_linear(lab).clamp(0, 1))
 
 
 def in_gamut(lab: Tensor, tolerance: float = 1e-4) -> Tensor:
     """Which pixels of lab (..., 3, H, W) sRGB can show, within ``tolerance`` of linear light: (..., 1, H, W) bool."""
-    linear = _lab_to_linear(lab)
+    linear = lab_to_linear(lab)
     return ((linear >= -tolerance) & (linear <= 1 + tolerance)).all(dim=-3, keepdim=True)
 
 
@@ -150,8 +150,12 @@ def to_gray(rgb: Tensor) -> Tensor:
     """
     _expect_channels("rgb", rgb, 3)
     rgb = to_float(rgb)
-    y = _mix(_linear(rgb), _xyz_from_rgb()[1:2])                  # (...,1,H,W): the luminance
-    return (116 * _f(y) - 16) / 100
+    return lightness(_mix(to_linear(rgb), _xyz_from_rgb()[1:2])) / 100
+
+
+def lightness(luminance: Tensor) -> Tensor:
+    """The Y of CIE XYZ, 1 for white, of any shape -> L in [0, 100]."""
+    return 116 * _f(luminance) - 16
 
 
 def split_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:

@@ -26,14 +26,15 @@ TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: I
 class Decoded(NamedTuple):
     """A picture, and how it came about."""
 
-    image: Image.Image           # mode "RGB"
+    image: Image.Image           # mode "RGB"; or "RGBA", if what is transparent was to stay so
     changes: tuple[str, ...]     # such as "turned upright"
     format: str                  # what the file really is, whatever its name: "JPEG", "PNG", ...
     width: int                   # of the file, before anything was done
     height: int
 
 
-def decode(data: bytes, name: str, at_least: int | None = None, alone: AbstractContextManager | None = None) -> Decoded:
+def decode(data: bytes, name: str, at_least: int | None = None, alone: AbstractContextManager | None = None,
+           keep_alpha: bool = False, largest: int = LARGEST) -> Decoded:
     """The bytes of an image file -> an RGB picture.
 
     Turned upright as its EXIF says, in sRGB whatever its color profile, on white where it is transparent; of several
@@ -44,6 +45,8 @@ def decode(data: bytes, name: str, at_least: int | None = None, alone: AbstractC
         at_least: how long the shorter side must stay. A larger picture may be decoded at a fraction of its size, which
             is several times faster; by default it keeps all its pixels.
         alone: a lock, held while a large picture is decoded, so that threads do not all take much memory at once.
+        keep_alpha: leave transparent what is, as mode "RGBA".
+        largest: bytes that the picture may take while it is decoded.
 
     Raises:
         PictureError: for a file that is no image, or damaged, or takes too much memory.
@@ -57,10 +60,11 @@ def decode(data: bytes, name: str, at_least: int | None = None, alone: AbstractC
         if at_least:
             image.draft("RGB", (at_least, at_least))              # of JPEGs: an eighth, a quarter or a half of the size
         need = _need(image, width * height)
-        if need <= LARGEST:
+        if need <= largest:
             with nullcontext() if alone is None or need <= SMALL else alone:
-                changes = ["first of several pictures"] * several
-                return Decoded(*_finished(image, at_least, changes), form, width, height)
+                image.load()
+                picture, changes = normal(image, at_least, keep_alpha)
+                return Decoded(picture, ("first of several pictures",) * several + changes, form, width, height)
     except Image.DecompressionBombError as error:
         raise PictureError(name, "too large", f"{error}".split(",")[0].lower()) from error
     except Image.UnidentifiedImageError as error:
@@ -106,12 +110,28 @@ def _need(image: Image.Image, pixels: int) -> int:
     return int(4 * weight * image.width * image.height) + progressive
 
 
-def _finished(image: Image.Image, at_least: int | None, changes: list[str]) -> tuple[Image.Image, tuple[str, ...]]:
-    """Read all pixels, and bring them through every step: each returns the picture, and its name if it did anything."""
-    image.load()
-    for step in (_eight_bit, _reduced(at_least), _upright, _opaque, _srgb):
+def normal(image: Image.Image, at_least: int | None = None, keep_alpha: bool = False
+           ) -> tuple[Image.Image, tuple[str, ...]]:
+    """What ``decode`` makes of a picture that is open already: "RGB" or "RGBA", upright, in sRGB; and the changes.
+
+    Raises:
+        ValueError: for pixels that are real numbers.
+    """
+    image, changes = _through(image, _eight_bit, _reduced(at_least), _upright)
+    alpha = image.convert("RGBA").getchannel("A") if keep_alpha and image.has_transparency_data else None
+    image, more = _through(image, _colors_alone if alpha else _opaque, _srgb)
+    if alpha:
+        image.putalpha(alpha)
+    return image, changes + more
+
+
+def _through(image: Image.Image, *steps: Callable[[Image.Image], tuple[Image.Image, str]]
+             ) -> tuple[Image.Image, tuple[str, ...]]:
+    """Bring a picture through some steps: each returns the picture, and its name if it did anything."""
+    changes = []
+    for step in steps:
         image, change = step(image)
-        changes = changes + [change] * bool(change)
+        changes += [change] * bool(change)
     return image, tuple(changes)
 
 
@@ -149,7 +169,12 @@ def _upright(image: Image.Image) -> tuple[Image.Image, str]:
     except (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error):
         return image, "unusable EXIF ignored"
     # Not ImageOps.exif_transpose: it also writes the tags anew, and gives up where one of them is odd.
-    return (image.transpose(TURNS[orientation]), "turned upright") if orientation in TURNS else (image, "")
+    if orientation not in TURNS:
+        return image, ""
+    turned = image.transpose(TURNS[orientation])
+    # Without the tag, which may stand in several places: nobody shall turn it a second time.
+    turned.info = {name: value for name, value in image.info.items() if name in ("icc_profile", "transparency")}
+    return turned, "turned upright"
 
 
 def _opaque(image: Image.Image) -> tuple[Image.Image, str]:
@@ -164,6 +189,13 @@ def _opaque(image: Image.Image) -> tuple[Image.Image, str]:
     return paper, "laid on white"
 
 
+def _colors_alone(image: Image.Image) -> tuple[Image.Image, str]:
+    """Without what makes it transparent, which no color profile could deal with."""
+    colors = image.convert("RGBA").convert("RGB")
+    colors.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    return colors, ""
+
+
 def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
     change = "CMYK" if image.mode == "CMYK" else ""
     profile = image.info.get("icc_profile")
@@ -175,7 +207,7 @@ def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
                 return ImageCms.profileToProfile(image, theirs, ours, outputMode="RGB"), "color profile applied"
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             change = "unusable color profile ignored"
-    return image.convert("RGB"), change
+    return (image if image.mode == "RGB" else image.convert("RGB")), change
 
 
 def _what_else(data: bytes) -> str:

@@ -17,9 +17,9 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text()
 LAYERS = ["paths", "budget", "errors", "writing", "interrupt", "cgroups", "memory", "processor", "processes",
           "footprint", "color", "bins", "cache", "parallel", "files", "decoding", "likeness", "splits", "survey",
           "download", "hubs", "images", "classifier", "features", "perception", "sources", "photos", "catalog",
-          "preparing", "data", "models", "objectives", "recipe", "checkpoints", "pretrained", "metrics", "evaluation",
-          "report", "optimizers", "config", "runs", "identity", "trainer", "training", "figures", "bin_figures",
-          "widgets", "course", "cli"]
+          "preparing", "data", "models", "objectives", "recipe", "checkpoints", "pretrained", "fullsize", "colorizer",
+          "coloring", "metrics", "evaluation", "report", "optimizers", "config", "runs", "identity", "trainer",
+          "training", "figures", "bin_figures", "widgets", "course", "cli"]
 
 
 def requirements(lines):

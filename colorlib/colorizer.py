@@ -1,0 +1,105 @@
+"""Color a photo at its full size, in one line: ``Colorizer("photos")(image)``."""
+
+import os
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from colorlib import bins, color
+from colorlib.decoding import normal
+from colorlib.fullsize import colored, lightness, lines
+from colorlib.objectives import ABClassification, Objective
+from colorlib.pretrained import load_pretrained
+
+DEFAULT = "photos"
+LONGEST = 4          # of what the network sees: the longer side, in shorter sides; what is longer is squeezed
+
+
+class Colorizer:
+    """A trained network that colors photos of any size.
+
+    The network sees a small copy, in the photo's proportions; its colors are brought up to the photo along the edges of
+    the photo's own lightness, which stays as it is.
+
+    Args:
+        weights: a name such as "photos" or "photos-vivid", or a weights file.
+        size: the shorter side of what the network sees, in pixels; by default what it was trained with.
+
+    Raises:
+        RunError: for weights that are not there, damaged, or not ours.
+    """
+
+    def __init__(self, weights: str | os.PathLike = DEFAULT, size: int | None = None):
+        self.model, self.recipe = load_pretrained(weights)
+        self.objective = self.recipe.build_objective()
+        self.size = size or self.recipe.size
+
+    def __call__(self, image: Image.Image, temperature: float | None = None, saturation: float = 1.0) -> Image.Image:
+        """Color one photo; what color it had is not looked at.
+
+        Args:
+            image: anything that Pillow opens. It is turned upright, brought to sRGB, and keeps its transparency; of an
+                animation the first picture is taken.
+            temperature: of weights that classify: from 0, vivid, to 1, cautious.
+            saturation: what to multiply the colors with: 0 is gray, 1 as the network has it.
+
+        Returns:
+            The photo at the same size (after turning), of mode "RGB", or "RGBA" where it was transparent. Its L is that
+            of the input, to 1 unit, wherever sRGB has room for the color.
+
+        Raises:
+            ValueError: for a temperature outside of 0...1, or for weights that have none; a saturation below 0.
+        """
+        objective = self._at(temperature)
+        if not 0 <= saturation < float("inf"):
+            raise ValueError(f"saturation must be 0 or more, got {saturation}")
+        photo, _ = normal(image, keep_alpha=True)
+        alpha = photo.getchannel("A") if photo.mode == "RGBA" else None
+        photo = photo.convert("RGB") if alpha else photo
+        with torch.inference_mode():
+            L, output = self._look(photo)
+            _, ab = color.split_lab(objective.decode(output, L))
+            result = colored(photo, *lines(L, ab), saturation)
+        if alpha:
+            result.putalpha(alpha)
+        return result
+
+    def batch(self, images: Iterable[Image.Image], temperature: float | None = None,
+              saturation: float = 1.0) -> Iterator[Image.Image]:
+        """Color several photos, one after another; args as for a call."""
+        return (self(image, temperature, saturation) for image in images)
+
+    @torch.inference_mode()
+    def uncertainty(self, image: Image.Image) -> Tensor:
+        """How unsure the network is of the color at each place, for weights that classify.
+
+        Returns:
+            (h, w) in bits, for the small copy that the network sees: 0 is certain; at log2(261), about 8, all bins are
+            as likely.
+
+        Raises:
+            ValueError: for weights that do not classify.
+        """
+        if not isinstance(self.objective, ABClassification):
+            raise ValueError(f"{self.recipe.objective} gives one color a pixel, not a distribution: take vivid weights")
+        photo, _ = normal(image)
+        return bins.entropy(self._look(photo)[1])[0, 0]
+
+    def _look(self, photo: Image.Image) -> tuple[Tensor, Tensor]:
+        """L (1,1,h,w) of a small copy of the photo, and what the network makes of it."""
+        scale = self.size / min(photo.size)
+        longest = LONGEST * self.size
+        small = photo.resize([min(longest, max(self.size, round(scale * side))) for side in photo.size],
+                             Image.Resampling.BICUBIC, reducing_gap=3)
+        L = lightness(np.asarray(small))
+        return L, self.model(L / 100)
+
+    def _at(self, temperature: float | None) -> Objective:
+        if temperature is None:
+            return self.objective
+        if not isinstance(self.objective, ABClassification):
+            raise ValueError(f"{self.recipe.objective} has no temperature: take vivid weights")
+        return self.objective.at(temperature)

@@ -1,0 +1,196 @@
+"""Files and folders: what is written, what never is, and what is said."""
+
+import io
+import os
+import resource
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from colorlib import coloring
+from colorlib.checkpoints import save_weights
+from colorlib.cli import main
+from colorlib.recipe import Recipe
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    recipe = Recipe("unet", "ab-l1", 16, {"width": 8, "depth": 2})
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    save_weights(path, recipe.build_model(), recipe)
+    return str(path)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder with photos, one of them damaged, and with a text."""
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    image = Image.effect_noise((40, 30), 50)
+    image.save(folder / "a.jpg")
+    image.save(folder / "sub" / "b.png")
+    image.save(folder / "c.gif")
+    (folder / "cut.jpg").write_bytes((folder / "a.jpg").read_bytes()[:300])
+    (folder / "notes.txt").write_text("not a photo")
+    return folder
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def colorize(weights, *arguments):
+    return main(["colorize", "--weights", weights, *map(str, arguments)])
+
+
+def test_a_folder_is_colored_with_its_structure_and_the_rest_is_said(weights, photos, tmp_path, capsys):
+    before = contents(photos)
+    assert colorize(weights, photos, "-o", tmp_path / "out") == 1
+    said = capsys.readouterr()
+    assert set(contents(tmp_path / "out")) == {"a.jpg", "c.png", "sub/b.png"}
+    assert "3 done, 1 skipped (1 no picture by name), 1 failed (1 it is damaged, or only a part" in said.out
+    assert "cut.jpg: it is damaged" in said.err
+    assert contents(photos) == before
+    for name in contents(tmp_path / "out"):
+        with Image.open(tmp_path / "out" / name) as image:
+            assert (image.size, image.mode) == ((40, 30), "RGB")
+
+
+def test_run_again_it_does_only_what_is_missing(weights, photos, tmp_path, capsys):
+    out = tmp_path / "out"
+    colorize(weights, photos, "-o", out)
+    (out / "a.jpg").unlink()
+    (out / "c.png").write_bytes(b"mine")
+    capsys.readouterr()
+    colorize(weights, photos, "-o", out)
+    assert "1 done, 3 skipped (2 there already; 1 no picture by name)" in capsys.readouterr().out
+    assert (out / "c.png").read_bytes() == b"mine"
+    colorize(weights, photos, "-o", out, "--overwrite")
+    assert (out / "c.png").read_bytes() != b"mine"
+
+
+def test_an_input_is_never_written_on(weights, photos, capsys):
+    before = contents(photos)
+    assert colorize(weights, photos / "a.jpg", "-o", photos / "a.jpg", "--overwrite") == 1
+    assert colorize(weights, photos / "a.jpg", "-o", photos, "--overwrite") == 1
+    assert "its output would overwrite an input" in capsys.readouterr().err
+    assert contents(photos) == before
+
+
+def test_the_output_in_the_folder_itself_is_not_colored_again(weights, photos, capsys):
+    (photos / "cut.jpg").unlink()
+    for _ in range(2):
+        assert colorize(weights, photos, "-o", photos / "colored") == 0
+    assert "0 done, 4 skipped" in capsys.readouterr().out
+
+
+def test_names_that_would_collide_keep_their_extension(weights, photos, tmp_path):
+    Image.new("L", (20, 20)).save(photos / "a.png")
+    Image.new("L", (20, 20)).save(photos / "a.gif")
+    colorize(weights, photos, "-o", tmp_path / "out", "--format", "png")
+    assert set(contents(tmp_path / "out")) == {"a.jpg.png", "a.png", "a.gif.png", "c.png", "sub/b.png"}
+
+
+def test_two_files_of_one_name_are_both_refused(weights, photos, tmp_path, capsys):
+    Image.new("L", (20, 20)).save(photos / "sub" / "a.jpg")
+    assert colorize(weights, photos / "a.jpg", photos / "sub" / "a.jpg", "-o", tmp_path / "out") == 1
+    assert "2 failed (2 another input has the same name" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "tiff"])
+def test_the_format_asked_for_is_written(form, weights, photos, tmp_path):
+    assert colorize(weights, photos / "a.jpg", "-o", tmp_path / "out", "--format", form) == 0
+    (name,) = contents(tmp_path / "out")
+    with Image.open(tmp_path / "out" / name) as image:
+        assert image.format == form.upper()
+        assert name.endswith(coloring.FORMATS[form])
+
+
+def test_a_name_for_the_output_decides_the_format(weights, photos, tmp_path, capsys):
+    assert colorize(weights, photos / "a.jpg", "-o", tmp_path / "new" / "mine.webp") == 0
+    with Image.open(tmp_path / "new" / "mine.webp") as image:
+        assert image.format == "WEBP"
+    assert colorize(weights, photos / "a.jpg", "-o", tmp_path / "mine.docx") == 2
+    assert "must end with one of .jpg, .png" in capsys.readouterr().err
+
+
+def test_a_glob_in_quotes_is_resolved(weights, photos, tmp_path):
+    assert colorize(weights, str(photos / "**" / "*.png"), "-o", f"{tmp_path / 'out'}/") == 0
+    assert set(contents(tmp_path / "out")) == {"b.png"}
+
+
+def test_compare_puts_gray_on_the_left(weights, photos, tmp_path):
+    Image.open(photos / "sub" / "b.png").save(tmp_path / "gray.png")
+    assert colorize(weights, tmp_path / "gray.png", "-o", tmp_path / "both.png", "--compare") == 0
+    both = np.asarray(Image.open(tmp_path / "both.png")).astype(int)
+    assert both.shape == (30, 80, 3)
+    gray = np.asarray(Image.open(tmp_path / "gray.png")).astype(int)
+    assert np.abs(both[:, :40] - gray[..., None]).max() <= 1
+
+
+def test_exif_stays_but_for_the_orientation_and_transparency_becomes_white_in_jpeg(weights, tmp_path):
+    image = Image.new("RGBA", (20, 10), (0, 0, 0, 0))
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "A camera", 6
+    image.save(tmp_path / "clear.png", exif=exif)
+    assert colorize(weights, tmp_path / "clear.png", "-o", tmp_path / "white.jpg") == 0
+    with Image.open(tmp_path / "white.jpg") as result:
+        assert result.size == (10, 20)
+        assert dict(result.getexif()) == {0x010F: "A camera"}
+        assert np.asarray(result).min() > 250
+    assert colorize(weights, tmp_path / "clear.png", "-o", tmp_path / "still.png") == 0
+    with Image.open(tmp_path / "still.png") as result:
+        assert result.mode == "RGBA"
+        assert result.getchannel("A").getextrema() == (0, 0)
+
+
+def run(weights, *arguments, **options):
+    command = [sys.executable, "-m", "colorlib", "colorize", "--weights", weights, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, check=False, **options)
+
+
+def test_a_pipe_goes_through(weights, photos):
+    done = run(weights, "-", "-o", "-", input=(photos / "sub" / "b.png").read_bytes())
+    assert done.returncode == 0, done.stderr
+    with Image.open(io.BytesIO(done.stdout)) as image:
+        assert (image.format, image.size) == ("PNG", (40, 30))
+    bad = run(weights, "-", "-o", "-", input=b"no picture")
+    assert (bad.returncode, bad.stdout) == (1, b"")
+    assert b"the pipe cannot be read: it is no picture" in bad.stderr
+
+
+def test_a_disk_that_is_full_is_said_and_leaves_nothing(weights, photos, tmp_path):
+    """A limit on the size of files stands in for the disk."""
+    Image.effect_noise((400, 300), 90).save(photos / "a.jpg")
+    done = run(weights, photos / "a.jpg", "-o", tmp_path / "out" / "a.png",
+               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)))
+    assert done.returncode == 1
+    assert b"cannot write in" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert contents(tmp_path / "out") == {}
+
+
+def test_what_may_not_be_read_or_is_gone_fails_alone(weights, photos, tmp_path):
+    from colorlib.colorizer import Colorizer
+    wish = coloring.Wish()
+    tasks = coloring.plan([str(photos)], str(tmp_path / "out"), wish)
+    os.remove(photos / "a.jpg")  # noqa: PTH107
+    outcomes = {outcome.source.name: outcome for outcome in coloring.color_files(tasks, Colorizer(weights), wish)}
+    assert outcomes["a.jpg"].fate == "failed"
+    assert outcomes["a.jpg"].cause == "No such file or directory"
+    assert outcomes["c.gif"].fate == "done"
+
+
+@pytest.mark.parametrize(("arguments", "status", "message"), [
+    (["nowhere.jpg", "-o", "out"], 1, "there is no nowhere.jpg"),
+    (["-", "-o", "out.png"], 2, "a pipe is colored by itself"),
+    (["README.md", "-o", "out/", "--temperature", "3"], 2, "temperature must be from 0"),
+    (["README.md", "-o", "out/", "--saturation", "-1"], 2, "saturation must be 0 or more"),
+    (["README.md", "-o", "out/", "--format", "bmp"], 2, "format must be one of jpeg, png, webp, tiff, got 'bmp'"),
+])
+def test_what_cannot_be_done_is_said(arguments, status, message, weights, capsys):
+    assert colorize(weights, *arguments) == status
+    assert message in capsys.readouterr().err
