@@ -68,6 +68,11 @@ def _candidates() -> Tensor:
     return distance.topk(count, largest=False).indices.reshape(len(steps), len(steps), count)
 
 
+def prepare() -> None:
+    """Count the bins, once: the first call of what needs them may come where tensors have no memory."""
+    _candidates()
+
+
 def soft_encode(ab: Tensor) -> tuple[Tensor, Tensor]:
     """H^-1 of section 2.2: each color as five bins that share it, in Gaussian weights of sigma 5.
 

@@ -107,6 +107,7 @@ class ABClassification:
         for name in ("rebalance", "temperature"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+        bins.prepare()
 
     def fitted_to(self, images: Images) -> "ABClassification":
         """With the weights of the bins that follow from how frequent each is in the images."""

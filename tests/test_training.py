@@ -1,5 +1,7 @@
 """Training really learns, and repeats itself to the byte."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -43,6 +45,17 @@ def test_a_classifier_learns_by_heart_at_half_size(samples, tmp_path):
     assert run.history["loss"][-1] < run.history["loss"][0] / 2
     ab, ab_hat = (color.split_lab(rgb)[1] for rgb in (color.to_tensor(few.rgb), run.colorize(few.rgb)))
     assert (ab_hat - ab).abs().mean() < ab.abs().mean(), "the colors must be better than none"
+
+
+def test_a_classifier_without_rebalancing_trains_in_a_fresh_process(tmp_path, home):
+    """The bins were counted first while the memory of a step was estimated, on tensors without memory."""
+    script = ("from colorlib import data\nfrom colorlib.recipe import Recipe\n"
+              "from colorlib.training import TrainConfig, fit\n"
+              "images = data.load('samples', 'train', 16)[:80].hold_out(20)\n"
+              "recipe = Recipe('unet', 'bins', 16, {'width': 8, 'depth': 2}, {'rebalance': 1.0})\n"
+              f"fit(recipe, *images, TrainConfig(1, 20), {str(tmp_path / 'run')!r})\n")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_run_can_start_from_trained_weights(split, tmp_path):
