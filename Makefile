@@ -3,6 +3,7 @@
 # make test      all tests, notebooks included
 # make lab       open the notebooks in JupyterLab
 # make bench     measure speed on this machine
+# make fuzz      color 10,000 damaged files
 # make clean     remove the environment, the runs and the caches (not the downloads)
 #
 # On Linux without a GPU, `make course TORCH_INDEX=<address>` installs the small CPU build of torch.
@@ -13,7 +14,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: course data test lab bench clean
+.PHONY: course data test lab bench fuzz clean
 
 course: $(READY)
 	$(BIN)/python -m colorlib.course
@@ -31,6 +32,9 @@ lab: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
+
+fuzz: $(READY)
+	COLORLIB_FUZZ=10000 $(BIN)/pytest tests/test_fuzz.py --hypothesis-show-statistics
 
 clean:
 	rm -rf .venv runs data/cache .pytest_cache .ruff_cache

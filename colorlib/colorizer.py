@@ -60,7 +60,7 @@ class Colorizer:
         alpha = photo.getchannel("A") if photo.mode == "RGBA" else None
         photo = photo.convert("RGB") if alpha else photo
         with torch.inference_mode():
-            L, output = self._look(photo)
+            L, output = self.look(photo)
             _, ab = color.split_lab(objective.decode(output, L))
             result = colored(photo, *lines(L, ab), saturation)
         if alpha:
@@ -86,9 +86,9 @@ class Colorizer:
         if not isinstance(self.objective, ABClassification):
             raise ValueError(f"{self.recipe.objective} gives one color a pixel, not a distribution: take vivid weights")
         photo, _ = normal(image)
-        return bins.entropy(self._look(photo)[1])[0, 0]
+        return bins.entropy(self.look(photo)[1])[0, 0]
 
-    def _look(self, photo: Image.Image) -> tuple[Tensor, Tensor]:
+    def look(self, photo: Image.Image) -> tuple[Tensor, Tensor]:
         """L (1,1,h,w) of a small copy of the photo, and what the network makes of it."""
         scale = self.size / min(photo.size)
         longest = LONGEST * self.size
