@@ -19,7 +19,7 @@ LAYERS = ["paths", "budget", "errors", "writing", "interrupt", "cgroups", "memor
           "download", "hubs", "images", "classifier", "features", "perception", "sources", "photos", "catalog",
           "preparing", "data", "models", "objectives", "recipe", "checkpoints", "pretrained", "fullsize", "colorizer",
           "coloring", "metrics", "evaluation", "report", "optimizers", "config", "runs", "identity", "trainer",
-          "training", "finetuning", "figures", "bin_figures", "widgets", "course", "cli"]
+          "training", "finetuning", "figures", "bin_figures", "widgets", "studio", "course", "cli"]
 
 
 def requirements(lines):

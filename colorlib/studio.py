@@ -1,0 +1,129 @@
+"""Upload a photo, color it, compare, download: from core ipywidgets alone (7.7 and 8)."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import ipywidgets
+import numpy as np
+from matplotlib import colormaps
+from PIL import Image
+
+from colorlib import paths
+from colorlib.coloring import Wish, color_bytes
+from colorlib.colorizer import Colorizer
+from colorlib.decoding import decode, many_pictures
+from colorlib.errors import ColorlibError
+from colorlib.objectives import ABClassification
+
+SHOWN = 480                  # pixels of the longer side on the screen; the download has all
+BITS = 8                     # the most that a pixel can be unsure: log2(261)
+
+
+class Studio:
+    """A small page: ``Studio().page`` in a cell shows it.
+
+    A photo, uploaded or one of the samples, is colored at screen size while the sliders move; a button colors it at its
+    full size, and offers that for download.
+
+    Args:
+        weights: names or files to choose from.
+        photos: files to choose from; by default the embedded samples.
+
+    Raises:
+        RunError: for weights that are not there.
+    """
+
+    def __init__(self, weights: tuple[str, ...] = ("photos", "photos-vivid"), photos: list[Path] | None = None):
+        self.colorizers = {Path(name).stem: Colorizer(name) for name in weights}
+        files = photos or sorted(paths.samples_dir().glob("*.jpg"))
+        wide = ipywidgets.Layout(width="34em")
+        self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="your photo")
+        self.sample = ipywidgets.Dropdown(options={file.stem: file for file in files}, description="or this")
+        self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
+        self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", layout=wide)
+        self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", layout=wide)
+        self.temperature = ipywidgets.FloatSlider(0.38, min=0, max=1, step=0.02, description="temperature", layout=wide)
+        self.unsure = ipywidgets.Checkbox(False, description="show where the network is unsure")
+        self.picture = ipywidgets.Image(format="png")
+        self.button = ipywidgets.Button(description="color at full size")
+        self.message, self.download = ipywidgets.HTML(), ipywidgets.HTML()
+        self.data, self.name = b"", ""
+        for widget, react in [(self.upload, self._uploaded), (self.sample, self._chosen), (self.weights, self._painted),
+                              (self.saturation, self._painted), (self.temperature, self._painted),
+                              (self.compare, self._shown), (self.unsure, self._shown)]:
+            widget.observe(react, "value")
+        self.button.on_click(self._full_size)
+        self._chosen()
+
+    @property
+    def page(self) -> ipywidgets.Widget:
+        """All of it, in one box."""
+        top = ipywidgets.HBox([self.upload, self.sample, self.weights])
+        return ipywidgets.VBox([top, self.message, self.picture, self.compare, self.saturation, self.temperature,
+                                self.unsure, ipywidgets.HBox([self.button, self.download])],
+                               layout=ipywidgets.Layout(align_items="flex-start"))
+
+    @property
+    def colorizer(self) -> Colorizer:
+        """The one that is chosen."""
+        return self.colorizers[self.weights.value]
+
+    def _uploaded(self, _: Any = None) -> None:
+        if files := self.upload.value:
+            # ipywidgets 7 has a dict {name: file}, 8 a tuple of files that know their names.
+            name, file = next(iter(files.items())) if isinstance(files, dict) else (files[0]["name"], files[0])
+            self._open(bytes(file["content"]), name)
+
+    def _chosen(self, _: Any = None) -> None:
+        self._open(self.sample.value.read_bytes(), self.sample.value.name)
+
+    def _open(self, data: bytes, name: str) -> None:
+        try:
+            with many_pictures():
+                photo = decode(data, name, at_least=SHOWN).image
+        except ColorlibError as error:
+            self.message.value = f"<b>{error}</b>"
+            return
+        photo.thumbnail((SHOWN, SHOWN))
+        self.data, self.name, self.photo = data, name, photo
+        self.message.value = self.download.value = ""
+        self._painted()
+
+    def _painted(self, _: Any = None) -> None:
+        self.gray = self.colorizer(self.photo, saturation=0)
+        self.colored = self.colorizer(self.photo, self._temperature, self.saturation.value)
+        classifies = isinstance(self.colorizer.objective, ABClassification)
+        self.temperature.disabled = self.unsure.disabled = not classifies
+        self.download.value = ""
+        self._shown()
+
+    def _shown(self, _: Any = None) -> None:
+        image = Image.blend(self.gray, self.colored, self.compare.value)
+        if self.unsure.value and not self.unsure.disabled:
+            image = _heat(self.colorizer.uncertainty(self.photo).numpy() / BITS, self.photo.size)
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        self.picture.value = buffer.getvalue()
+
+    @property
+    def _temperature(self) -> float | None:
+        return self.temperature.value if isinstance(self.colorizer.objective, ABClassification) else None
+
+    def _full_size(self, _: Any = None) -> None:
+        wish = Wish(self._temperature, self.saturation.value)
+        try:
+            colored = color_bytes(self.data, self.name, self.colorizer, wish, "jpeg")
+        except ColorlibError as error:
+            self.message.value = f"<b>{error}</b>"
+            return
+        link = base64.b64encode(colored).decode()
+        name = f"{Path(self.name).stem}-in-color.jpg"
+        self.download.value = f'<a download="{name}" href="data:image/jpeg;base64,{link}">download {name}</a>'
+
+
+def _heat(values: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """(h, w) in [0, 1] as a picture of this size, dark to bright."""
+    rgb = (255 * colormaps["magma"](values.clip(0, 1))[..., :3]).round().astype(np.uint8)
+    return Image.fromarray(rgb).resize(size, Image.Resampling.BILINEAR)
