@@ -1,6 +1,7 @@
 """The ``colorlib`` command."""
 
 import argparse
+import os
 import sys
 import warnings
 
@@ -34,6 +35,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_colorize(commands)
     _add_evaluate(commands)
+    _add_ablate(commands)
     _add_data(commands)
     return parser
 
@@ -154,6 +156,34 @@ def _colorize_pipe(options: argparse.Namespace, wish: "coloring.Wish") -> int:  
     data = coloring.color_bytes(sys.stdin.buffer.read(), "the pipe", Colorizer(options.weights), wish, options.format)
     sys.stdout.buffer.write(data)
     return 0
+
+
+def _add_ablate(commands: argparse._SubParsersAction) -> None:
+    parser = commands.add_parser(
+        "ablate", help="repeat the study, several seeds each", formatter_class=argparse.RawDescriptionHelpFormatter,
+        description="Put the study's claims to the test. Killed, the same command goes on where it was.",
+        epilog="example:\n  colorlib ablate --claims 1,10 --budget course --out notebooks/results")
+    add = parser.add_argument
+    add("--claims", metavar="N,N", help="by number, 1 to 18 (default: all)")
+    add("--budget", choices=("smoke", "course", "full"), help="how much to train (default: COLORLIB_BUDGET, or course)")
+    add("--seeds", type=int, default=3, metavar="N", help="trainings of each variant (default: %(default)s)")
+    add("--out", required=True, metavar="DIR", help="where to write trainings.csv and verdicts.csv")
+    parser.set_defaults(run=_ablate)
+
+
+def _ablate(options: argparse.Namespace) -> int:
+    if options.budget:
+        os.environ["COLORLIB_BUDGET"] = options.budget
+    from pathlib import Path
+
+    from colorlib import verdicts
+
+    numbers = [int(number) for number in options.claims.split(",")] if options.claims else None
+    rows = verdicts.repeat(numbers, options.seeds, Path(options.out))
+    print(verdicts.table(rows, numbers))
+    failed = [f"{row.variant}, seed {row.seed}: {row.error}" for row in rows if row.error]
+    print("\n".join(failed) or "all trainings finished")
+    return int(bool(failed))
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:

@@ -20,7 +20,7 @@ class TrainConfig:
     num_epochs: int = 3
     batch_size: int = 64
     lr: float = 0.001
-    optimizer: str = "adam"          # or "adamw", "sgd"
+    optimizer: str = "adam"          # or "adamw", "sgd", "momentum": SGD with a momentum of 0.9
     weight_decay: float = 0.0        # what pulls the weights to zero, in a step, per unit of lr
     schedule: str = "constant"       # or "one-cycle": the learning rate rises, then falls to zero by the last epoch
     ema: float = 0.0                 # above 0: validate and keep a running average of the weights, with this decay

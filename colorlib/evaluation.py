@@ -42,7 +42,7 @@ class Measure(NamedTuple):
     """One line of the table."""
 
     label: str                                              # with its unit
-    better: str                                             # "less", "more", or "near 1"
+    better: str                                             # "less", "more", "near 1" or "near 0"
     needs: tuple[str, ...]                                  # the columns it is made of
     of: Callable[..., np.ndarray] = lambda mean: mean       # their means -> the measure
 
@@ -60,6 +60,7 @@ MEASURES: Mapping[str, Measure] = {
     "auc": Measure("AuC, raw (Zhang)", "more", ("auc",)),
     "auc_rebalanced": Measure("AuC, rebalanced (Zhang)", "more", ("rare_error", "rare"), lambda e, w: 1 - e / w / 150),
     "colorfulness": Measure("colorfulness / truth", "near 1", ("ours", "theirs"), lambda ours, theirs: ours / theirs),
+    "lightness": Measure("L - true L (Lab units)", "near 0", ("lighter",)),
     "lpips_alexnet": Measure("LPIPS, AlexNet", "less", ("lpips_alexnet",)),
     "lpips_vgg16": Measure("LPIPS, VGG16", "less", ("lpips_vgg16",)),
     "recognized": Measure("recognized by a classifier", "more", ("recognized",)),
@@ -142,6 +143,7 @@ def by_numbers(images: Images) -> Probe:
                 "acc2": metrics.accuracy(predicted, actual, 2), "acc5": metrics.accuracy(predicted, actual, 5),
                 "auc": metrics.ab_auc(predicted, actual),
                 "rare_error": error.mean((1, 2)), "rare": weights.mean((1, 2)),
+                "lighter": 100 * (color.to_gray(predicted) - color.to_gray(actual)).mean((1, 2, 3)),
                 "ours": color.colorfulness(predicted), "theirs": color.colorfulness(actual)}
     return probe
 

@@ -211,7 +211,7 @@ def test_sgd_takes_the_step_of_its_definition(samples, tmp_path):
     ({"lr": float("inf")}, "lr must be above 0, got inf"),
     ({"seed": -1}, "seed must be 0 or more, got -1"),
     ({"threads": 0}, "threads must be 1 or more, got 0"),
-    ({"optimizer": "adamm"}, "optimizer must be one of adam, adamw, sgd, got 'adamm'"),
+    ({"optimizer": "adamm"}, "optimizer must be one of adam, adamw, sgd, momentum, got 'adamm'"),
     ({"schedule": "cosine"}, "schedule must be one of constant, one-cycle, got 'cosine'"),
     ({"micro_batch": 0}, "micro_batch must be 1 or more, got 0"),
     ({"weight_decay": float("nan")}, "weight_decay must be 0 or more, got nan"),

@@ -1,0 +1,165 @@
+"""A study: variants of one training, several seeds each; whatever was trained once is never trained again."""
+
+import csv
+import io
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from colorlib import data, paths
+from colorlib.config import TrainConfig
+from colorlib.errors import DataError
+from colorlib.evaluation import evaluate, every_probe
+from colorlib.identity import identity, named_by_content
+from colorlib.images import Images
+from colorlib.recipe import Recipe
+from colorlib.runs import Run, read_history
+from colorlib.training import fit
+from colorlib.writing import write_whole
+
+RESULT = "result.json"       # in the run directory of a training that is finished
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One training of a study: everything but the seed."""
+
+    recipe: Recipe
+    config: TrainConfig
+    data: str = "cifar10"
+    num_images: int = 10_000             # to learn from
+    num_valid: int = 1_000               # to measure on
+
+    def but(self, recipe: Mapping[str, Any] | None = None, config: Mapping[str, Any] | None = None,
+            **changes: Any) -> "Trial":
+        """The same trial with some fields changed: of its recipe, of its config, of itself."""
+        return replace(self, recipe=replace(self.recipe, **(recipe or {})),
+                       config=replace(self.config, **(config or {})), **changes)
+
+
+class Row(NamedTuple):
+    """What came out of one training."""
+
+    variant: str
+    seed: int
+    error: str                           # "" if all went well
+    run: str                             # the name of its run directory
+    measures: dict[str, float]           # as ``evaluate`` has them; and "seconds", "loss", "oscillation"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Variants x seeds."""
+
+    variants: Mapping[str, Trial]
+    seeds: Sequence[int] = (0, 1, 2)
+
+    def run(self, executor: Executor | None = None) -> list[Row]:
+        """Train all that is missing. Killed, the same call goes on where it was, in the middle of a training as well.
+
+        Args:
+            executor: any of ``concurrent.futures``, or Dask's ``client.get_executor()``; its workers must see the same
+                ``COLORLIB_HOME``. By default one training after another, here.
+
+        Returns:
+            A row for each variant and seed. A training that failed has its error in it, and stops none of the others.
+        """
+        jobs = {_key(trial, seed): (trial, seed) for trial in self.variants.values() for seed in self.seeds}
+        if executor is None:
+            found = {key: train(*job) for key, job in tqdm(jobs.items(), "trainings", leave=False)}
+        else:
+            futures = {key: executor.submit(train, *job) for key, job in jobs.items()}
+            found = {key: _outcome(future) for key, future in tqdm(futures.items(), "trainings", leave=False)}
+        return [Row(name, seed, *found[_key(trial, seed)])
+                for name, trial in self.variants.items() for seed in self.seeds]
+
+
+def train(trial: Trial, seed: int) -> tuple[str, str, dict[str, float]]:
+    """One training, unless it was done before: the last three fields of its row. No error leaves this function."""
+    try:
+        images, valid = _images(trial)
+        config = replace(trial.config, seed=seed)
+        path = named_by_content(trial.recipe, identity(trial.recipe, images, valid, config), config.num_epochs)
+        if not (path / RESULT).exists():
+            start = time.perf_counter()
+            run = fit(trial.recipe, images, valid, config, path)
+            measures = {"seconds": time.perf_counter() - start} | _measures(run, valid)
+            write_whole(path / RESULT, json.dumps(measures).encode())
+        return "", path.name, json.loads((path / RESULT).read_text())
+    except Exception as error:
+        return f"{type(error).__name__}: {error}", "", {}
+
+
+def oscillation(losses: np.ndarray) -> float:
+    """How much a loss jumps about: over the last half, its mean step up or down as a fraction of its mean.
+
+    Args:
+        losses: (N,) in the order of training, each a mean over as many steps.
+    """
+    last = losses[len(losses) // 2:]
+    return float(np.abs(np.diff(last)).mean() / last.mean()) if len(last) > 1 else 0.0
+
+
+def curves(row: Row) -> dict[str, np.ndarray]:
+    """The columns of the history of one training."""
+    return read_history(paths.runs_dir() / row.run / "history.csv")
+
+
+def write_table(path: Path, rows: Sequence[Row]) -> None:
+    """All rows as CSV, one a training.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
+    names = list(dict.fromkeys(name for row in rows for name in row.measures))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["variant", "seed", "error", "run", *names])
+    writer.writerows([*row[:4], *(f"{row.measures[name]:.6g}" if name in row.measures else "" for name in names)]
+                     for row in rows)
+    write_whole(path, text.getvalue().encode())
+
+
+def read_table(path: str | os.PathLike) -> list[Row]:
+    """What ``write_table`` wrote.
+
+    Raises:
+        DataError: for a file that is missing, or no such table.
+    """
+    try:
+        with Path(path).open(newline="") as file:
+            return [Row(line.pop("variant"), int(line.pop("seed")), line.pop("error"), line.pop("run"),
+                        {name: float(value) for name, value in line.items() if value}) for line in csv.DictReader(file)]
+    except (OSError, KeyError, ValueError, AttributeError) as error:
+        raise DataError(f"{path} is no table of a study ({error}): run colorlib ablate to make it") from error
+
+
+def _images(trial: Trial) -> tuple[Images, Images]:
+    images, valid = data.load_to_train(trial.data, trial.recipe.size)
+    return images[:trial.num_images], valid[:trial.num_valid]
+
+
+def _measures(run: Run, valid: Images) -> dict[str, float]:
+    scores = evaluate({"": (run.model, run.objective)}, valid, every_probe(valid)[0])[""]
+    losses = run.history["loss"]
+    found = {name: estimate.value for name, estimate in scores.estimates.items()}
+    return found | {"loss": float(losses[-1]), "oscillation": oscillation(losses)}
+
+
+def _outcome(future: Any) -> tuple[str, str, dict[str, float]]:
+    try:
+        return future.result()
+    except Exception as error:                  # the worker died
+        return f"{type(error).__name__}: {error}", "", {}
+
+
+def _key(trial: Trial, seed: int) -> str:
+    return json.dumps([asdict(trial), seed], sort_keys=True)

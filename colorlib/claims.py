@@ -1,0 +1,74 @@
+"""Claims about training, and what the seeds say of them: paired differences with an interval, and a verdict."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from scipy import stats
+
+from colorlib.ablation import Row
+from colorlib.evaluation import FRECHET, MEASURES
+
+VERDICTS = ("confirmed", "refuted", "no difference that matters", "not enough evidence")
+LESS = {name for name, measure in (MEASURES | {"frechet": FRECHET}).items() if measure.better == "less"} | {
+    "loss", "oscillation", "seconds"}
+
+
+class Verdict(NamedTuple):
+    """What the trainings say of a claim."""
+
+    word: str                    # one of VERDICTS
+    effect: float                # how much better, in the metric's unit; below 0: worse
+    low: float                   # of the 95% interval
+    high: float
+    seeds: int                   # pairs of trainings
+
+
+@dataclass(frozen=True)
+class Claim:
+    """"``better`` has a better ``metric`` than ``than``", or, if ``similar``, about the same."""
+
+    text: str
+    metric: str                  # a key of MEASURES, or "frechet", "loss", "oscillation", "seconds"
+    better: str | float          # a variant; or a number, such as that of the truth
+    than: str | float
+    smallest_effect: float       # a difference that matters, in the metric's unit: fixed before the trainings
+    similar: bool = False
+
+    def judge(self, rows: Sequence[Row]) -> Verdict:
+        """Compare by seed: what the seeds share, such as the order of the images, cancels out.
+
+        The interval is Student's t for the mean of the paired differences. The claim is *confirmed* if zero lies
+        outside, on the right side, and the mean is no smaller than the smallest effect that matters; *refuted* if that
+        holds on the wrong side. If the whole interval lies within the smallest effect there is *no difference that
+        matters*; else *not enough evidence*. A claim of similarity is confirmed by no difference, refuted by one.
+        """
+        ours, theirs = (_by_seed(of, rows, self.metric) for of in (self.better, self.than))
+        seeds = sorted(set(ours) & set(theirs))
+        sign = -1 if self.metric in LESS else 1
+        differences = np.array([sign * (ours[seed] - theirs[seed]) for seed in seeds])
+        if len(differences) < 2:
+            return Verdict("not enough evidence", float(differences.mean()) if seeds else np.nan, np.nan, np.nan,
+                           len(seeds))
+        mean = float(differences.mean())
+        around = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
+        word = self._word(mean, mean - around, mean + around)
+        return Verdict(word, mean, float(mean - around), float(mean + around), len(seeds))
+
+    def _word(self, mean: float, low: float, high: float) -> str:
+        least = self.smallest_effect
+        if low > -least and high < least:
+            return "confirmed" if self.similar else "no difference that matters"
+        if low > 0 and mean >= least:
+            return "refuted" if self.similar else "confirmed"
+        if high < 0 and mean <= -least:
+            return "refuted"
+        return "not enough evidence"
+
+
+def _by_seed(of: str | float, rows: Sequence[Row], metric: str) -> dict[int, float]:
+    """Seed -> the metric of a variant; a number is the same for every seed."""
+    if not isinstance(of, str):
+        return {row.seed: float(of) for row in rows}
+    return {row.seed: row.measures[metric] for row in rows if row.variant == of and metric in row.measures}

@@ -1,0 +1,78 @@
+"""The whole study repeated, and what came of each claim."""
+
+import csv
+import io
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+
+from colorlib.ablation import Row, Study, write_table
+from colorlib.claims import Claim, Verdict
+from colorlib.errors import no_room
+from colorlib.report_claims import Question, questions
+from colorlib.writing import write_whole
+
+
+def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | None = None,
+           executor: Executor | None = None) -> list[Row]:
+    """Train what the claims need, and keep the tables.
+
+    Args:
+        numbers: of the claims; by default all.
+        seeds: trainings of each variant.
+        out: a folder for trainings.csv (a row each) and verdicts.csv (a row for each claim).
+        executor: as for ``Study.run``.
+
+    Raises:
+        ValueError: for a claim that has no such number.
+        WriteError: if the tables cannot be written.
+    """
+    chosen = _chosen(numbers)
+    variants = {name: trial for question in chosen.values() for name, trial in question.variants.items()}
+    rows = Study(variants, range(seeds)).run(executor)
+    if out is not None:
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise no_room(out, error) from error
+        write_table(out / "trainings.csv", rows)
+        write_whole(out / "verdicts.csv", _as_csv(judged(rows, numbers)).encode())
+    return rows
+
+
+def judged(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> list[tuple[int, str, Claim, Verdict]]:
+    """(number, what the report said, claim, verdict) for each part of each claim."""
+    return [(number, question.said, claim, claim.judge(rows))
+            for number, question in _chosen(numbers).items() for claim in question.claims]
+
+
+def table(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> str:
+    """The verdicts as text, a line each."""
+    lines = [f"{'':3} {'claim':60} {'better by':>22}  verdict"]
+    said = ""
+    for number, report, claim, verdict in judged(rows, numbers):
+        if report and report != said:
+            lines.append(f"{number:3} the report: {report}")
+        said = report
+        effect = f"{verdict.effect:.3g} [{verdict.low:.3g}, {verdict.high:.3g}]"
+        lines.append(f"{number:3} {claim.text + ' (' + claim.metric + ')':60} {effect:>22}  {verdict.word}")
+    return "\n".join(lines)
+
+
+def _chosen(numbers: Sequence[int] | None) -> dict[int, Question]:
+    every = questions()
+    if unknown := [number for number in numbers or () if number not in every]:
+        raise ValueError(f"there is no claim {unknown[0]}: they go from 1 to {max(every)}")
+    return {number: every[number] for number in numbers or every}
+
+
+def _as_csv(verdicts: Sequence[tuple[int, str, Claim, Verdict]]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["number", "report", "claim", "metric", "better", "than", "smallest_effect", "effect", "low",
+                     "high", "seeds", "verdict"])
+    for number, report, claim, verdict in verdicts:
+        effect = [f"{value:.5g}" for value in (verdict.effect, verdict.low, verdict.high)]
+        writer.writerow([number, report, claim.text, claim.metric, claim.better, claim.than, claim.smallest_effect,
+                         *effect, verdict.seeds, verdict.word])
+    return text.getvalue()

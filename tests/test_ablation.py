@@ -1,0 +1,131 @@
+"""A study: nothing is trained twice, a failure stays alone, a kill costs nothing, two workers find the same."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import pytest
+
+from colorlib import ablation, verdicts
+from colorlib.ablation import Study, Trial, curves, oscillation, read_table, write_table
+from colorlib.cli import main
+from colorlib.config import TrainConfig
+from colorlib.errors import DataError
+from colorlib.recipe import Recipe
+from colorlib.report_claims import questions
+
+BASE = Trial(Recipe("unet", "ab-l1", 16, {"width": 4, "depth": 2}), TrainConfig(1, 16, 0.01, threads=1),
+             data="samples", num_images=64, num_valid=20)
+VARIANTS = {"base": BASE, "no cycle": BASE.but(config={"lr": 0.001}), "the same again": BASE.but()}
+
+
+def table(rows):
+    """The measures, but for how long it took."""
+    return [(row.variant, row.seed, row.error, {name: value for name, value in row.measures.items() if name != "seconds"})
+            for row in rows]
+
+
+def test_a_study_has_a_row_for_each_variant_and_seed_and_trains_nothing_twice(home, monkeypatch):
+    rows = Study(VARIANTS, (0, 1)).run()
+    assert [(row.variant, row.seed) for row in rows] == [(name, seed) for name in VARIANTS for seed in (0, 1)]
+    assert all(not row.error and row.measures["ab_mae"] > 0 for row in rows)
+    assert len({row.run for row in rows}) == 4, "the third variant is the first"
+    assert rows[0].measures["loss"] == pytest.approx(curves(rows[0])["loss"][-1])
+    monkeypatch.setattr(ablation, "fit", None)
+    assert Study(VARIANTS, (0, 1)).run() == rows
+
+
+def test_a_training_that_fails_has_its_error_in_the_table(home, tmp_path):
+    bad = {"base": BASE, "bad": BASE.but({"model": "course", "options": {"depth": 9}})}
+    good, failed = Study(bad, (0,)).run()
+    assert good.error == ""
+    assert failed.error == "ValueError: CourseNet has 8 or 11 convolutions, not depth=9"
+    write_table(tmp_path / "table.csv", [good, failed])
+    again = read_table(tmp_path / "table.csv")
+    assert again[1] == failed
+    assert again[0].measures == pytest.approx(good.measures, rel=1e-5)
+    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(DataError, match="is no table of a study"):
+        read_table(tmp_path / "other.csv")
+
+
+SWEEP = """
+import os, sys
+from concurrent.futures import ProcessPoolExecutor
+sys.path.insert(0, {tests!r})
+from test_ablation import VARIANTS
+from colorlib.ablation import Study
+print(Study(VARIANTS, (0, 1)).run())
+"""
+
+
+def test_killed_again_and_again_it_finishes_with_the_same_table(home, tmp_path, monkeypatch):
+    expected = table(Study(VARIANTS, (0, 1)).run())
+    monkeypatch.setenv("COLORLIB_HOME", str(tmp_path / "other"))
+    command = [sys.executable, "-c", SWEEP.format(tests=os.path.dirname(__file__))]  # noqa: PTH120
+    for finished in (0, 1, 2):
+        sweep = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while len(list((tmp_path / "other" / "runs").glob("*/result.json"))) <= finished and sweep.poll() is None:
+            time.sleep(0.02)
+        sweep.send_signal(signal.SIGKILL)
+        sweep.wait()
+    assert table(Study(VARIANTS, (0, 1)).run()) == expected
+
+
+def test_two_processes_find_the_same(home, tmp_path, monkeypatch):
+    expected = table(Study(VARIANTS, (0, 1)).run())
+    monkeypatch.setenv("COLORLIB_HOME", str(tmp_path / "other"))
+    with ProcessPoolExecutor(2, get_context("spawn")) as executor:
+        assert table(Study(VARIANTS, (0, 1)).run(executor)) == expected
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_two_workers_of_a_dask_cluster_find_the_same(home, tmp_path, monkeypatch):
+    from distributed import Client, LocalCluster
+    expected = table(Study(VARIANTS, (0, 1)).run())
+    monkeypatch.setenv("COLORLIB_HOME", str(tmp_path / "other"))
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
+        assert table(Study(VARIANTS, (0, 1)).run(client.get_executor())) == expected
+
+
+def test_a_steady_loss_does_not_oscillate():
+    assert oscillation(np.full(20, 0.5)) == 0
+    assert oscillation(np.array([9.0, 9, 9, 9, 1, 3, 1, 3])) == pytest.approx(1)            # steps of 2, a mean of 2
+    assert oscillation(np.array([1.0])) == 0
+
+
+def test_the_claims_of_the_study_can_be_put_to_the_test(home):
+    every = questions()
+    assert set(range(1, 14)) <= set(every)
+    assert all(every[number].said for number in range(1, 14))
+    for number, question in every.items():
+        for claim in question.claims:
+            for side in (claim.better, claim.than):
+                assert not isinstance(side, str) or side in question.variants, f"{number}: {side}"
+            assert claim.smallest_effect > 0
+    names = {}
+    for question in every.values():
+        for name, trial in question.variants.items():
+            assert names.setdefault(name, trial) == trial, f"{name} is two things"
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_ablate_on_the_command_line(home, tmp_path, capsys):
+    command = ["ablate", "--claims", "10,11", "--budget", "smoke", "--seeds", "2", "--out", str(tmp_path / "out")]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "the report: the colors are duller" in out
+    assert "all trainings finished" in out
+    with (tmp_path / "out" / "verdicts.csv").open() as file:
+        found = list(csv.DictReader(file))
+    assert [(row["number"], row["claim"]) for row in found] == [
+        ("10", "less error"), ("10", "sharper"), ("11", "duller"), ("11", "darker")]
+    assert len(read_table(tmp_path / "out" / "trainings.csv")) == 4
+    with pytest.raises(ValueError, match="no claim 99: they go from 1 to 18"):
+        verdicts.repeat([99])

@@ -1,0 +1,60 @@
+"""Verdicts on made-up trainings: the interval against SciPy's own, the words by hand."""
+
+import pytest
+from scipy import stats
+
+from colorlib.ablation import Row
+from colorlib.claims import VERDICTS, Claim
+
+
+def rows(metric="psnr", **variants):
+    """A variant's values by seed -> rows."""
+    return [Row(name, seed, "", "", {metric: value}) for name, values in variants.items()
+            for seed, value in enumerate(values)]
+
+
+def test_the_interval_is_students_of_the_paired_differences():
+    ours, theirs = [3.0, 5.0, 4.5, 4.0], [2.0, 2.5, 3.0, 3.5]
+    verdict = Claim("", "psnr", "a", "b", 0.1).judge(rows(a=ours, b=theirs))
+    expected = stats.ttest_rel(ours, theirs).confidence_interval(0.95)
+    assert (verdict.low, verdict.high) == pytest.approx((expected.low, expected.high))
+    assert verdict.effect == pytest.approx(1.375)
+    assert verdict.seeds == 4
+
+
+@pytest.mark.parametrize(("ours", "similar", "expected"), [
+    ([2.0, 2.1, 1.9], False, "confirmed"),
+    ([-2.0, -2.1, -1.9], False, "refuted"),
+    ([0.01, -0.01, 0.02], False, "no difference that matters"),
+    ([5.0, -5.0, 1.0], False, "not enough evidence"),
+    ([0.05, 0.05001, 0.0499], False, "no difference that matters"),      # surely there, and too small to matter
+    ([2.0, 2.1, 1.9], True, "refuted"),
+    ([-2.0, -2.1, -1.9], True, "refuted"),
+    ([0.01, -0.01, 0.02], True, "confirmed"),
+    ([5.0, -5.0, 1.0], True, "not enough evidence"),
+])
+def test_the_words_by_hand(ours, similar, expected):
+    claim = Claim("", "psnr", "a", "b", smallest_effect=0.5, similar=similar)
+    assert claim.judge(rows(a=ours, b=[0.0, 0.0, 0.0])).word == expected
+    assert expected in VERDICTS
+
+
+def test_less_error_is_better_and_more_psnr():
+    for metric, expected in [("ab_mae", "refuted"), ("oscillation", "refuted"), ("psnr", "confirmed"),
+                             ("colorfulness", "confirmed")]:
+        found = Claim("", metric, "a", "b", 0.5).judge(rows(metric, a=[2.0, 2.1, 1.9], b=[0.0, 0.0, 0.0]))
+        assert found.word == expected, metric
+
+
+def test_the_truth_may_be_one_side():
+    verdict = Claim("duller", "colorfulness", 1.0, "a", 0.05).judge(rows("colorfulness", a=[0.5, 0.55, 0.45]))
+    assert verdict.word == "confirmed"
+    assert verdict.effect == pytest.approx(0.5)
+
+
+def test_seeds_that_failed_on_one_side_are_left_out():
+    some = rows(a=[2.0, 2.1, 1.9], b=[0.0, 0.0, 0.0])
+    some[4] = Row("b", 1, "ValueError: no", "", {})
+    assert Claim("", "psnr", "a", "b", 0.5).judge(some).seeds == 2
+    assert Claim("", "psnr", "a", "b", 0.5).judge(rows(a=[2.0], b=[0.0])).word == "not enough evidence"
+    assert Claim("", "psnr", "a", "b", 0.5).judge([]).seeds == 0
