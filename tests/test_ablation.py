@@ -27,7 +27,7 @@ VARIANTS = {"base": BASE, "no cycle": BASE.but(config={"lr": 0.001}), "the same 
 
 def table(rows):
     """The measures, but for how long it took."""
-    return [(row.variant, row.seed, row.error, {name: value for name, value in row.measures.items() if name != "seconds"})
+    return [(row.variant, row.seed, row.error, {key: value for key, value in row.measures.items() if key != "seconds"})
             for row in rows]
 
 
