@@ -1,38 +1,49 @@
-"""Train the weights that colorlib ships: ``python benchmarks/train_weights.py NAME``, hours each, to be killed at will.
+"""Train the weights that colorlib ships: ``python benchmarks/train_weights.py NAME``, for hours, to be killed at will.
 
-Started again, a training goes on where it was. At the end the running average of the weights is written in float16 to
-``colorlib/weights/NAME.safetensors``; measure it with ``colorlib evaluate``.
+Started again, a training goes on where it was. At the end the weights with the lowest validation loss are written in
+float16 to ``colorlib/weights/NAME.safetensors``; measure them with ``colorlib evaluate``.
 """
 
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
-from colorlib import data, paths
+from colorlib import bins, data, paths
 from colorlib.checkpoints import load_weights, save_weights
 from colorlib.images import Images
 from colorlib.recipe import Recipe
 from colorlib.training import TrainConfig, fit
 
-UNET = {"width": 32, "depth": 4}
-VIVID = UNET | {"patch": 2, "full_size": False}
+Loader = Callable[[int], tuple[Images, Images]]             # a size -> (to learn from, to validate on)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some epochs at one size; the next stage goes on with its network."""
+
+    size: int
+    images: Loader
+    config: TrainConfig
 
 
 @dataclass(frozen=True)
 class Training:
-    """One file of weights: what is trained, how, and on what."""
+    """How one file of weights comes about."""
 
-    recipe: Recipe
-    config: TrainConfig
-    images: Callable[[int], tuple[Images, Images]]           # a size -> (to learn from, to validate on)
-    start: str | None = None                                 # weights to begin with
+    recipe: Recipe                           # its size is that of the last stage
+    stages: tuple[Stage, ...]
+    settings: Mapping[str, Any] | None = None       # of the objective, once it is trained
+    rarity: float = 0.0                      # of classes: how much of each bin's weight to add to its logit at the end
 
 
-def one_cycle(num_epochs: int, lr: float = 0.003, weight_decay: float = 0.05) -> TrainConfig:
+def one_cycle(num_epochs: int, lr: float = 0.003, batch_size: int = 128) -> TrainConfig:
     """AdamW, one cycle of learning rates, a running average of the weights."""
-    return TrainConfig(num_epochs, 128, lr, "adamw", weight_decay, "one-cycle", ema=0.999)
+    return TrainConfig(num_epochs, batch_size, lr, "adamw", weight_decay=0.05, schedule="one-cycle", ema=0.999)
 
 
 def cifar(size: int) -> tuple[Images, Images]:
@@ -48,8 +59,8 @@ def plain_cifar(size: int) -> tuple[Images, Images]:
 
 def photos(size: int) -> tuple[Images, Images]:
     """Animals and everyday photos, an eighth larger than needed, so that another part is cut out every time."""
-    roots = {"animals10": None, "folder": next(folder / "photos.zip" for folder in paths.search_dirs()
-                                               if (folder / "photos.zip").exists())}
+    everyday = next(folder / "photos.zip" for folder in paths.search_dirs() if (folder / "photos.zip").exists())
+    roots = {"animals10": None, "folder": everyday}
     train = [data.load(name, "train", size + size // 8, root) for name, root in roots.items()]
     valid = [data.load(name, "valid", size, root) for name, root in roots.items()]
     return _joined(*train), _joined(*valid)
@@ -62,11 +73,31 @@ def _joined(first: Images, second: Images) -> Images:
                   f"{first.source}; {second.source}")
 
 
+SHARP = {"width": 32, "depth": 4}                                             # sees every pixel
+QUICK = {"width": 32, "depth": 4, "patch": 2}                                 # sees squares of 2 x 2
+VIVID = {"width": 64, "depth": 3, "patch": 2, "full_size": False}
+PHOTO_STAGES = (Stage(32, cifar, one_cycle(10)), Stage(64, photos, one_cycle(20, 0.002, 64)),
+                Stage(128, photos, one_cycle(10, 0.001, 32)))
+
 TRAININGS: Mapping[str, Training] = {
-    "study": Training(Recipe("course", "rgb-l2"), TrainConfig(20, 64, 0.001), plain_cifar),
-    "cifar": Training(Recipe("unet", "ab-l1", 32, UNET), one_cycle(30), cifar),
-    "cifar-vivid": Training(Recipe("unet", "bins", 32, VIVID), one_cycle(30), cifar),
+    "study": Training(Recipe("course", "rgb-l2"), (Stage(32, plain_cifar, TrainConfig(20, 64, 0.001)),)),
+    "cifar": Training(Recipe("unet", "ab-l1", 32, SHARP), (Stage(32, cifar, one_cycle(24)),)),
+    "cifar-vivid": Training(Recipe("unet", "bins", 32, VIVID, {"rebalance": 1.0}), (Stage(32, cifar, one_cycle(20)),)),
+    "photos": Training(Recipe("unet", "ab-l1", 128, QUICK), PHOTO_STAGES),
+    "photos-vivid": Training(
+        Recipe("unet", "bins", 128, QUICK | {"full_size": False}, {"rebalance": 1.0}), PHOTO_STAGES),
 }
+
+
+def rebalanced(model: nn.Module, images: Images, share: float) -> nn.Module:
+    """A classifier whose rare colors are likelier: ``share`` of the logarithm of each bin's weight on top of its logit.
+
+    Trained with these weights in the loss it would have learned the same probabilities (Menon et al. 2021, "Long-tail
+    learning via logit adjustment"); so the choice need not be made before the training.
+    """
+    with torch.no_grad():
+        model.head[0].bias += share * bins.rarity(bins.prior(bins.count(images.in_order()))).log().float()
+    return model
 
 
 def main() -> None:
@@ -75,16 +106,21 @@ def main() -> None:
     parser.add_argument("name", choices=TRAININGS)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
-    training = TRAININGS[options.name]
-    folder = paths.PACKAGE / "weights"
-    start = load_weights(folder / f"{training.start}.safetensors")[0] if training.start else None
-    train, valid = training.images(training.recipe.size)
-    print(train.source)
-    run = fit(training.recipe, train, valid, replace(training.config, threads=options.threads),
-              paths.runs_dir() / "weights" / options.name, start)
-    folder.mkdir(exist_ok=True)
-    save_weights(folder / f"{options.name}.safetensors", run.model, run.recipe, half=True)
-    print({name: round(value, 4) for name, value in run.epochs[-1].items()})
+    training, network = TRAININGS[options.name], None
+    for number, stage in enumerate(training.stages, 1):
+        train, valid = stage.images(stage.size)
+        print(train.source)
+        config = replace(stage.config, threads=options.threads)
+        folder = paths.runs_dir() / "weights" / f"{options.name}-{number}"
+        run = fit(replace(training.recipe, size=stage.size), train, valid, config, folder, network)
+        network = load_weights(run.path / "best.safetensors")[0]
+        print({name: round(value, 4) for name, value in run.epochs[-1].items()}, flush=True)
+    if training.rarity:
+        network = rebalanced(network, train, training.rarity)
+    recipe = replace(training.recipe, settings=training.settings or training.recipe.settings)
+    out = paths.PACKAGE / "weights" / f"{options.name}.safetensors"
+    out.parent.mkdir(exist_ok=True)
+    save_weights(out, network, recipe, half=True)
 
 
 if __name__ == "__main__":
