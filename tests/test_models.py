@@ -100,6 +100,17 @@ def test_not_at_full_size_a_patch_has_one_answer(side, expected):
     assert model(torch.rand(1, 1, side, 40)).shape == (1, 7, expected, 20)
 
 
+def test_a_mirrored_picture_has_mirrored_colors_if_both_are_looked_at():
+    torch.manual_seed(0)
+    options, gray = {"width": 4, "depth": 2, "patch": 2}, torch.rand(2, 1, 16, 24)
+    one, both = UNet(2, **options).eval(), UNet(2, **options, mirror=True).eval()
+    both.load_state_dict(one.state_dict())
+    assert not torch.allclose(one(gray.flip(-1)), one(gray).flip(-1), atol=1e-3)
+    torch.testing.assert_close(both(gray.flip(-1)), both(gray).flip(-1))
+    torch.testing.assert_close(both(gray), (one(gray) + one(gray.flip(-1)).flip(-1)) / 2)
+    assert torch.equal(both.train()(gray), one.train()(gray))
+
+
 def test_patches_are_the_pixels_of_squares():
     """With the network between them left out, pixels come back where they were: Shi et al. 2016, figure 1."""
     model = UNet(1, patch=2)
