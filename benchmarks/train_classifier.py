@@ -27,10 +27,9 @@ def accuracy(model: Classifier, images: Images) -> float:
     return torch.cat(hits).float().mean().item()
 
 
-def epoch(model: Classifier, optimizer: torch.optim.Optimizer, images: Images, batch_size: int, number: int,
-          num_epochs: int, lr: float) -> None:
-    """Learn from every picture once."""
-    padded = np.pad(images.rgb, ((0, 0), (0, 0), (PAD, PAD), (PAD, PAD)), "reflect")
+def epoch(model: Classifier, optimizer: torch.optim.Optimizer, padded: np.ndarray, images: Images, batch_size: int,
+          number: int, num_epochs: int, lr: float) -> None:
+    """Learn from every picture once; ``padded`` are the same with a margin."""
     random = np.random.default_rng(number)
     steps = len(images) // batch_size
     for step, rows in enumerate(tqdm(random.permutation(len(images))[:steps * batch_size].reshape(steps, -1))):
@@ -61,9 +60,10 @@ def main() -> None:
     train, valid = data.load("cifar10", "train").hold_out(1000)
     model = Classifier().to(memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), options.lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
+    padded = np.pad(train.rgb, ((0, 0), (0, 0), (PAD, PAD), (PAD, PAD)), "reflect")
     for number in range(options.epochs):
         model.train()
-        epoch(model, optimizer, train, options.batch_size, number, options.epochs, options.lr)
+        epoch(model, optimizer, padded, train, options.batch_size, number, options.epochs, options.lr)
         model.eval()
         print(f"epoch {number + 1}: {accuracy(model, valid):.2%} of {len(valid):,} held out", flush=True)
     save_classifier(options.out, model)

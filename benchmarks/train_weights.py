@@ -15,6 +15,7 @@ from torch import nn
 
 from colorlib import bins, data, paths
 from colorlib.checkpoints import load_weights, save_weights
+from colorlib.errors import DataError
 from colorlib.images import Images
 from colorlib.recipe import Recipe
 from colorlib.training import TrainConfig, fit
@@ -59,8 +60,10 @@ def plain_cifar(size: int) -> tuple[Images, Images]:
 
 def photos(size: int) -> tuple[Images, Images]:
     """Animals and everyday photos, an eighth larger than needed, so that another part is cut out every time."""
-    everyday = next(folder / "photos.zip" for folder in paths.search_dirs() if (folder / "photos.zip").exists())
-    roots = {"animals10": None, "folder": everyday}
+    everyday = [folder / "photos.zip" for folder in paths.search_dirs() if (folder / "photos.zip").exists()]
+    if not everyday:
+        raise DataError(f"there is no photos.zip, any zip of everyday photos, in {paths.data_dir()} or COLORLIB_DATA")
+    roots = {"animals10": None, "folder": everyday[0]}
     train = [data.load(name, "train", size + size // 8, root) for name, root in roots.items()]
     valid = [data.load(name, "valid", size, root) for name, root in roots.items()]
     return _joined(*train), _joined(*valid)
@@ -92,8 +95,8 @@ TRAININGS: Mapping[str, Training] = {
 def rebalanced(model: nn.Module, images: Images, share: float) -> nn.Module:
     """A classifier whose rare colors are likelier: ``share`` of the logarithm of each bin's weight on top of its logit.
 
-    Trained with these weights in the loss it would have learned the same probabilities (Menon et al. 2021, "Long-tail
-    learning via logit adjustment"); so the choice need not be made before the training.
+    Trained with these weights in the loss it would have learned about the same probabilities (Menon et al. 2021,
+    "Long-tail learning via logit adjustment"); so the choice need not be made before the training.
     """
     with torch.no_grad():
         model.head[0].bias += share * bins.rarity(bins.prior(bins.count(images.in_order()))).log().float()

@@ -8,24 +8,27 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from filelock import FileLock
 from tqdm.auto import tqdm
 
 from colorlib import data, paths
 from colorlib.config import TrainConfig
 from colorlib.errors import DataError
 from colorlib.evaluation import evaluate, every_probe
-from colorlib.identity import identity, named_by_content
+from colorlib.identity import code_digest, identity, named_by_content
 from colorlib.images import Images
 from colorlib.recipe import Recipe
-from colorlib.runs import Run, read_history
+from colorlib.runs import read_history
 from colorlib.training import fit
 from colorlib.writing import write_whole
 
 RESULT = "result.json"       # in the run directory of a training that is finished
+MEASURING = ("ablation", "bins", "color", "evaluation", "metrics", "perception")
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Trial:
     data: str = "cifar10"
     num_images: int = 10_000             # to learn from
     num_valid: int = 1_000               # to measure on
+    measured_at: int | None = None       # pixels that pictures and truth are shrunk to before they are compared
 
     def but(self, recipe: Mapping[str, Any] | None = None, config: Mapping[str, Any] | None = None,
             **changes: Any) -> "Trial":
@@ -51,8 +55,9 @@ class Row(NamedTuple):
     variant: str
     seed: int
     error: str                           # "" if all went well
+    data: str                            # what it trained on: a data set, and how many images of it
     run: str                             # the name of its run directory
-    measures: dict[str, float]           # as ``evaluate`` has them; and "seconds", "loss", "oscillation"
+    measures: dict[str, float]           # as ``evaluate`` has them; "loss", "oscillation"; "seconds" if never stopped
 
 
 @dataclass(frozen=True)
@@ -82,20 +87,22 @@ class Study:
                 for name, trial in self.variants.items() for seed in self.seeds]
 
 
-def train(trial: Trial, seed: int) -> tuple[str, str, dict[str, float]]:
-    """One training, unless it was done before: the last three fields of its row. No error leaves this function."""
+def train(trial: Trial, seed: int) -> tuple[str, str, str, dict[str, float]]:
+    """One training, unless it was done before: the last four fields of its row.
+
+    Raises:
+        KeyboardInterrupt: if it was interrupted; any other error is in the row.
+    """
     try:
-        images, valid = _images(trial)
+        images, valid = _images(trial, seed)
         config = replace(trial.config, seed=seed)
         path = named_by_content(trial.recipe, identity(trial.recipe, images, valid, config), config.num_epochs)
-        if not (path / RESULT).exists():
-            start = time.perf_counter()
-            run = fit(trial.recipe, images, valid, config, path)
-            measures = {"seconds": time.perf_counter() - start} | _measures(run, valid)
-            write_whole(path / RESULT, json.dumps(measures).encode())
-        return "", path.name, json.loads((path / RESULT).read_text())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(path.with_name(f"{path.name}.lock")):          # another worker may have the same
+            measures = _known(path / RESULT) or _trained(trial, config, images, valid, path)
+        return "", f"{len(images):,} of {images.name}", path.name, measures
     except Exception as error:
-        return f"{type(error).__name__}: {error}", "", {}
+        return f"{type(error).__name__}: {error}", "", "", {}
 
 
 def oscillation(losses: np.ndarray) -> float:
@@ -122,8 +129,8 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
     names = list(dict.fromkeys(name for row in rows for name in row.measures))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["variant", "seed", "error", "run", *names])
-    writer.writerows([*row[:4], *(f"{row.measures[name]:.6g}" if name in row.measures else "" for name in names)]
+    writer.writerow(["variant", "seed", "error", "data", "run", *names])
+    writer.writerows([*row[:5], *(f"{row.measures[name]:.6g}" if name in row.measures else "" for name in names)]
                      for row in rows)
     write_whole(path, text.getvalue().encode())
 
@@ -136,29 +143,53 @@ def read_table(path: str | os.PathLike) -> list[Row]:
     """
     try:
         with Path(path).open(newline="") as file:
-            return [Row(line.pop("variant"), int(line.pop("seed")), line.pop("error"), line.pop("run"),
+            return [Row(line.pop("variant"), int(line.pop("seed")), *map(line.pop, ("error", "data", "run")),
                         {name: float(value) for name, value in line.items() if value}) for line in csv.DictReader(file)]
     except (OSError, KeyError, ValueError, AttributeError) as error:
         raise DataError(f"{path} is no table of a study ({error}): run colorlib ablate to make it") from error
 
 
-def _images(trial: Trial) -> tuple[Images, Images]:
+def _images(trial: Trial, seed: int) -> tuple[Images, Images]:
+    """The images to train on, others for each seed, as far as there are enough; and those to measure on."""
     images, valid = data.load_to_train(trial.data, trial.recipe.size)
-    return images[:trial.num_images], valid[:trial.num_valid]
+    start = seed * trial.num_images % max(1, len(images) - trial.num_images + 1)
+    return images[start:start + trial.num_images], valid[:trial.num_valid]
 
 
-def _measures(run: Run, valid: Images) -> dict[str, float]:
-    scores = evaluate({"": (run.model, run.objective)}, valid, every_probe(valid)[0])[""]
+def _known(path: Path) -> dict[str, float] | None:
+    """What a finished training was measured to have, if by the code of today."""
+    if not path.exists():
+        return None
+    found = json.loads(path.read_text())
+    return found["measures"] if found["code"] == _code() else None
+
+
+def _trained(trial: Trial, config: TrainConfig, images: Images, valid: Images, path: Path) -> dict[str, float]:
+    fresh, start = not path.exists(), time.perf_counter()
+    run = fit(trial.recipe, images, valid, config, path)
+    seconds = {"seconds": time.perf_counter() - start} if fresh else {}
+    if not (run.epochs and run.epochs[-1]["epoch"] == config.num_epochs and run.saved):
+        raise KeyboardInterrupt                 # half a training is no result
+    probes = every_probe(valid)[0]
+    scores = evaluate({"": (run.model, run.objective)}, valid, probes, size=trial.measured_at)[""]
     losses = run.history["loss"]
-    found = {name: estimate.value for name, estimate in scores.estimates.items()}
-    return found | {"loss": float(losses[-1]), "oscillation": oscillation(losses)}
+    measures = {name: estimate.value for name, estimate in scores.estimates.items()} | seconds | {
+        "loss": float(losses[-1]), "oscillation": oscillation(losses)}
+    write_whole(path / RESULT, json.dumps({"code": _code(), "measures": measures}).encode())
+    return measures
 
 
-def _outcome(future: Any) -> tuple[str, str, dict[str, float]]:
+@cache
+def _code() -> list[str]:
+    """Digests of the code that measures."""
+    return [code_digest((paths.PACKAGE / f"{name}.py").read_text()) for name in MEASURING]
+
+
+def _outcome(future: Any) -> tuple[str, str, str, dict[str, float]]:
     try:
         return future.result()
     except Exception as error:                  # the worker died
-        return f"{type(error).__name__}: {error}", "", {}
+        return f"{type(error).__name__}: {error}", "", "", {}
 
 
 def _key(trial: Trial, seed: int) -> str:

@@ -15,11 +15,9 @@ RADIUS = 120         # Lab units: how much of the plane is drawn
 
 def bin_colors(L: float = 60, axes: Axes | None = None) -> Axes:
     """Every bin as a square of its color at lightness L; what sRGB cannot show at that L is pulled towards gray."""
-    ab = bins()
-    rgb = color.join_lab(torch.full((len(ab), 1, 1, 1), float(L)), ab[:, :, None, None]).flatten(1)
     axes = _plane(axes)
-    _squares(axes, ab, rgb.numpy())
-    axes.set_title(f"{len(ab)} bins, at L = {L:g}")
+    _squares(axes, bins(), _colors(L))
+    axes.set_title(f"{len(bins())} bins, at L = {L:g}")
     return axes
 
 
@@ -36,10 +34,9 @@ def bin_values(values: Tensor, label: str, axes: Axes | None = None, log: bool =
 
 def distribution(logits: Tensor, axes: Axes | None = None, L: float = 60) -> Axes:
     """What a network believes of one pixel, logits (Q,): dots in the bins' colors, their areas the probabilities."""
-    probability, ab = logits.softmax(0).detach(), bins()
-    rgb = color.join_lab(torch.full((len(ab), 1, 1, 1), float(L)), ab[:, :, None, None]).flatten(1)
-    axes = _plane(axes)
-    axes.scatter(ab[:, 0], ab[:, 1], s=1500 * probability.numpy(), c=rgb.numpy(), edgecolors="black", linewidths=0.5)
+    axes, (a, b) = _plane(axes), bins().T
+    areas = 1500 * logits.softmax(0).detach().numpy()
+    axes.scatter(a, b, areas, _colors(L), edgecolors="black", linewidths=0.5)
     return axes
 
 
@@ -52,6 +49,12 @@ def uncertainty(rgb: Tensor, entropy: Tensor) -> np.ndarray:
         below.set(xticks=[], yticks=[])
     below.figure.colorbar(drawn, ax=axes[1, :], label="entropy (bits)")
     return axes
+
+
+def _colors(L: float) -> np.ndarray:
+    """The bins' colors at lightness L: (Q,3) in [0,1]."""
+    ab = bins()[:, :, None, None]
+    return color.join_lab(torch.full_like(ab[:, :1], L), ab).flatten(1).numpy()
 
 
 def _plane(axes: Axes | None) -> Axes:

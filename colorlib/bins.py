@@ -4,11 +4,13 @@ Between ab and bins stand two translations. ``soft_encode`` spreads a color over
 makes one color of a distribution again. Colors are (..., 2, H, W), distributions (..., Q, H, W).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import unset_fake_temporarily
 
 from colorlib import color
 
@@ -28,9 +30,12 @@ def bins() -> Tensor:
     Returns:
         (Q, 2) float, a and b in Lab units, ordered by a, then by b.
     """
-    levels = torch.arange(0, 256, 3, dtype=torch.uint8)             # all 256 levels find the same bins
-    every = torch.cartesian_prod(levels, levels, levels).T[..., None]                       # (3,86**3,1)
-    return (color.rgb_to_lab(every)[1:].flatten(1).T / GRID).round().unique(dim=0) * GRID
+    with _real_tensors():
+        levels = torch.arange(0, 256, 3, dtype=torch.uint8)         # all 256 levels find the same bins
+        pairs = torch.cartesian_prod(levels, levels).T[..., None]                               # (2,86**2,1)
+        planes = (torch.cat([red.expand(1, *pairs.shape[1:]), pairs]) for red in levels)        # (3,86**2,1) each
+        found = [(color.rgb_to_lab(plane)[1:, :, 0] / GRID).round().unique(dim=1) for plane in planes]
+        return torch.cat(found, 1).T.unique(dim=0) * GRID
 
 
 def nearest(ab: Tensor, count: int = NEIGHBORS) -> tuple[Tensor, Tensor]:
@@ -42,7 +47,12 @@ def nearest(ab: Tensor, count: int = NEIGHBORS) -> tuple[Tensor, Tensor]:
 
     Returns:
         Their numbers, (..., count, H, W) int64, the nearest first, and their squared distances in Lab units.
+
+    Raises:
+        ValueError: for another count.
     """
+    if not 1 <= count <= NEIGHBORS:
+        raise ValueError(f"count must be from 1 to {NEIGHBORS}, got {count}")
     centers, candidates = bins().to(ab.device), _candidates().to(ab.device)
     cell = (ab / GRID).round().clamp(-REACH // GRID, REACH // GRID).long() + REACH // GRID
     a, b = cell.unbind(-3)
@@ -59,18 +69,21 @@ def _candidates() -> Tensor:
     Among all 261 the search takes 20 times as long. A bin cannot be among them if five others are nearer even to the
     far corner of the cell.
     """
-    steps = torch.arange(-REACH, REACH + 1, GRID).float()
-    cells = torch.cartesian_prod(steps, steps)
-    distance = torch.cdist(cells, bins())
-    half = GRID / 2 * 2**0.5                                        # from the middle of a cell to its corner
-    possible = distance - half <= distance.topk(NEIGHBORS, largest=False).values[:, -1:] + half
-    count = int(possible.sum(1).max())
-    return distance.topk(count, largest=False).indices.reshape(len(steps), len(steps), count)
+    with _real_tensors():
+        steps = torch.arange(-REACH, REACH + 1, GRID).float()
+        cells = torch.cartesian_prod(steps, steps)
+        distance = torch.cdist(cells, bins())
+        half = GRID / 2 * 2**0.5                                    # from the middle of a cell to its corner
+        possible = distance - half <= distance.topk(NEIGHBORS, largest=False).values[:, -1:] + half
+        count = int(possible.sum(1).max())
+        return distance.topk(count, largest=False).indices.reshape(len(steps), len(steps), count)
 
 
-def prepare() -> None:
-    """Count the bins, once: the first call of what needs them may come where tensors have no memory."""
-    _candidates()
+@contextmanager
+def _real_tensors() -> Iterator[None]:
+    """For what is kept for good, whoever asks first: on the CPU, with memory, fit for gradients."""
+    with unset_fake_temporarily(), torch.inference_mode(False), torch.no_grad(), torch.device("cpu"):
+        yield
 
 
 def soft_encode(ab: Tensor) -> tuple[Tensor, Tensor]:
@@ -108,7 +121,8 @@ def annealed_mean(logits: Tensor, temperature: float = 0.38) -> Tensor:
         raise ValueError(f"logits must be (..., {len(centers)}, H, W), got {tuple(logits.shape)}")
     if temperature == 0:
         return centers[logits.argmax(-3)].movedim(-1, -3)
-    return torch.einsum("...qhw,qc->...chw", (logits / temperature).softmax(-3), centers)
+    with torch.autocast(logits.device.type, enabled=False):     # colors need more than bfloat16's three digits
+        return torch.einsum("...qhw,qc->...chw", (logits / temperature).softmax(-3), centers)
 
 
 def entropy(logits: Tensor) -> Tensor:
@@ -125,22 +139,22 @@ def entropy(logits: Tensor) -> Tensor:
 
 
 def count(batches: Iterable[Tensor]) -> Tensor:
-    """How much color each bin holds, in pixels shared out by ``soft_encode``, after rounding to whole Lab units.
+    """How many pixels each bin is the nearest of, give or take half a Lab unit.
 
     Args:
         batches: rgb (B, 3, H, W) each, uint8 or in [0, 1].
 
     Returns:
-        (Q,) float64.
+        (Q,) int64.
     """
     whole = torch.arange(-REACH, REACH + 1)
     seen = torch.zeros(len(whole)**2, dtype=torch.int64)
     for rgb in batches:
-        a, b = color.split_lab(rgb)[1].round().long().unbind(1)
+        a, b = color.split_lab(rgb)[1].floor().long().unbind(1)
         seen = seen + torch.bincount(((a + REACH) * len(whole) + b + REACH).flatten().cpu(), minlength=len(seen))
-    colors = torch.cartesian_prod(whole, whole).T[:, :, None].float()           # (2,G,1)
-    numbers, shares = soft_encode(colors)                                       # (5,G,1) each
-    return torch.bincount(numbers.flatten(), (shares * seen.double()[:, None]).flatten(), len(bins()))
+    colors = torch.cartesian_prod(whole, whole).T[:, :, None] + 0.5             # (2,G,1): none between two bins
+    numbers = nearest(colors, 1)[0].flatten()                                   # (G,)
+    return torch.zeros(len(bins()), dtype=torch.int64).index_add(0, numbers, seen)
 
 
 def prior(counts: Tensor, sigma: float = SIGMA) -> Tensor:
@@ -174,4 +188,4 @@ def rarity(prior: Tensor, uniform: float = 0.5) -> Tensor:
     if not 0 <= uniform <= 1:
         raise ValueError(f"l must be from 0 (rare colors count most) to 1 (all count the same), got {uniform}")
     weights = 1 / ((1 - uniform) * prior + uniform / len(prior))
-    return weights / (prior * weights).sum()
+    return weights / (prior * weights).nansum()                 # a bin that never comes may weigh infinitely much

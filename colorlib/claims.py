@@ -11,8 +11,9 @@ from colorlib.ablation import Row
 from colorlib.evaluation import FRECHET, MEASURES
 
 VERDICTS = ("confirmed", "refuted", "no difference that matters", "not enough evidence")
-LESS = {name for name, measure in (MEASURES | {"frechet": FRECHET}).items() if measure.better == "less"} | {
-    "loss", "oscillation", "seconds"}
+BETTER = {name: measure.better for name, measure in (MEASURES | {"frechet": FRECHET}).items()} | {
+    "loss": "less", "oscillation": "less", "seconds": "less"}
+KINDS = ("better", "similar", "no worse")
 
 
 class Verdict(NamedTuple):
@@ -27,14 +28,15 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Claim:
-    """"``better`` has a better ``metric`` than ``than``", or, if ``similar``, about the same."""
+    """"``better`` has a better ``metric`` than ``than``": or one that is similar, or no worse."""
 
     text: str
     metric: str                  # a key of MEASURES, or "frechet", "loss", "oscillation", "seconds"
     better: str | float          # a variant; or a number, such as that of the truth
     than: str | float
     smallest_effect: float       # a difference that matters, in the metric's unit: fixed before the trainings
-    similar: bool = False
+    kind: str = "better"         # one of KINDS
+    direction: str | None = None         # "more" or "less", where the claim is not about which is better
 
     def judge(self, rows: Sequence[Row]) -> Verdict:
         """Compare by seed: what the seeds share, such as the order of the images, cancels out.
@@ -42,12 +44,14 @@ class Claim:
         The interval is Student's t for the mean of the paired differences. The claim is *confirmed* if zero lies
         outside, on the right side, and the mean is no smaller than the smallest effect that matters; *refuted* if that
         holds on the wrong side. If the whole interval lies within the smallest effect there is *no difference that
-        matters*; else *not enough evidence*. A claim of similarity is confirmed by no difference, refuted by one.
+        matters*; else *not enough evidence*. "similar" is confirmed by no difference, and refuted by one; "no worse" is
+        confirmed if the interval ends above minus the smallest effect.
+
+        Where a measure is best near a value, such as the truth's colorfulness, what counts is how near.
         """
         ours, theirs = (_by_seed(of, rows, self.metric) for of in (self.better, self.than))
         seeds = sorted(set(ours) & set(theirs))
-        sign = -1 if self.metric in LESS else 1
-        differences = np.array([sign * (ours[seed] - theirs[seed]) for seed in seeds])
+        differences = np.array([self._score(ours[seed]) - self._score(theirs[seed]) for seed in seeds])
         if len(differences) < 2:
             return Verdict("not enough evidence", float(differences.mean()) if seeds else np.nan, np.nan, np.nan,
                            len(seeds))
@@ -56,12 +60,21 @@ class Claim:
         word = self._word(mean, mean - around, mean + around)
         return Verdict(word, mean, float(mean - around), float(mean + around), len(seeds))
 
+    def _score(self, value: float) -> float:
+        """More is better."""
+        better = self.direction or BETTER[self.metric]
+        if better.startswith("near "):
+            return -abs(value - float(better.removeprefix("near ")))
+        return -value if better == "less" else value
+
     def _word(self, mean: float, low: float, high: float) -> str:
         least = self.smallest_effect
+        if self.kind == "no worse" and low > -least:
+            return "confirmed"
         if low > -least and high < least:
-            return "confirmed" if self.similar else "no difference that matters"
+            return "confirmed" if self.kind == "similar" else "no difference that matters"
         if low > 0 and mean >= least:
-            return "refuted" if self.similar else "confirmed"
+            return "refuted" if self.kind == "similar" else "confirmed"
         if high < 0 and mean <= -least:
             return "refuted"
         return "not enough evidence"

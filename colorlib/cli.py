@@ -23,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("colorlib: interrupted", file=sys.stderr)
         return 1
+    except OSError as error:                     # nobody reads from the pipe, or its disk is full
+        print(f"colorlib: {error.strerror or error}", file=sys.stderr)
+        return 1
     except ValueError as error:                  # a name or a number that does not exist
         print(f"colorlib: {error}; see {parser.prog} --help", file=sys.stderr)
         return 2
@@ -178,12 +181,19 @@ def _ablate(options: argparse.Namespace) -> int:
 
     from colorlib import verdicts
 
-    numbers = [int(number) for number in options.claims.split(",")] if options.claims else None
+    numbers = _numbers(options.claims) if options.claims else None
     rows = verdicts.repeat(numbers, options.seeds, Path(options.out))
     print(verdicts.table(rows, numbers))
     failed = [f"{row.variant}, seed {row.seed}: {row.error}" for row in rows if row.error]
     print("\n".join(failed) or "all trainings finished")
     return int(bool(failed))
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError as error:
+        raise ValueError(f"claims are numbers with commas between them, such as 1,10, got {text!r}") from error
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
@@ -197,7 +207,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     add("--weights", required=True, metavar="NAME|FILE", help="weights that come with colorlib, or a safetensors file")
     add("--data", required=True, metavar="NAME|DIR", help="a data set, or any folder or zip of color photos")
     add("--split", default="test", metavar="NAME", help="of a data set (default: %(default)s); of a folder all is used")
-    add("--limit", type=int, metavar="N", help="only the first N photos")
+    add("--limit", type=int, metavar="N", help="only N photos, spread evenly")
     add("--json", metavar="FILE", help="write all numbers, with those of each photo, into a file")
     parser.set_defaults(run=_evaluate)
 
@@ -206,13 +216,15 @@ def _evaluate(options: argparse.Namespace) -> int:
     from colorlib import evaluation, report
     from colorlib.pretrained import load_pretrained
 
+    if options.json:
+        report.expect_writable(options.json)
     model, recipe = load_pretrained(options.weights)
     images, others = report.to_measure(options.data, options.split, recipe.size, options.limit)
     print(images.source)
-    colorizers = report.beside(others, recipe.size) | {str(options.weights): (model, recipe.build_objective())}
+    colorizers = report.beside(others) | {str(options.weights): (model, recipe.build_objective())}
     probes, missing = evaluation.every_probe(images)
     scores = evaluation.evaluate(colorizers, images, probes)
-    print("\n".join([*missing, report.table(scores)]))
     if options.json:
         report.write_json(options.json, scores, images)
+    print("\n".join([*missing, report.table(scores)]))
     return 0

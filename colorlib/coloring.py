@@ -1,7 +1,6 @@
 """Color files and whole folders: every output is whole or not there, and no bad photo stops the others."""
 
 import glob
-import io
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,17 +11,14 @@ from typing import NamedTuple
 from PIL import Image
 from tqdm.auto import tqdm
 
-from colorlib.colorizer import Colorizer
-from colorlib.decoding import decode, many_pictures
+from colorlib.colorizer import Colorizer, gray_copy
+from colorlib.decoding import decode, many_pictures, prepare_pillow
+from colorlib.encoding import FORMATS, encode, format_of, telling
 from colorlib.errors import ColorlibError, DataError, PictureError, no_room
 from colorlib.files import open_tree
 from colorlib.writing import write_whole
 
 LARGEST = 420 * 2**20        # bytes that a photo may take while it is decoded: 110 megapixels
-FORMATS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif"}
-SAVING = {"jpeg": {"quality": 95, "subsampling": 0}, "png": {}, "webp": {"quality": 95},
-          "tiff": {"compression": "tiff_deflate"}}
-ORIENTATION = 0x0112
 
 
 @dataclass(frozen=True)
@@ -53,6 +49,7 @@ class Task(NamedTuple):
 
     source: Path
     target: Path | None              # None: by its name it is no picture
+    trouble: str = ""                # why it cannot be read, if that is known already
 
 
 class Outcome(NamedTuple):
@@ -74,15 +71,21 @@ def plan(inputs: Iterable[str], out: str, wish: Wish) -> list[Task]:
         DataError: for an input that is not there.
         ValueError: for an output whose name has an extension that is not known.
     """
-    found = [path for text in inputs for path in _matching(text)]
+    found = list(dict.fromkeys(path for text in inputs for path in _matching(text)))
     several = len(found) > 1 or found[0].is_dir() or Path(out).is_dir() or out.endswith("/")
     if not several and Path(out).suffix:
-        if format_of(Path(out)) is None:
-            raise ValueError(f"{out}: an output must end with one of {', '.join(FORMATS.values())}, or be a folder")
+        if format_of(Path(out)) is None or wish.format not in (None, format_of(Path(out))):
+            wanted = FORMATS.get(wish.format) or f"one of {', '.join(FORMATS.values())}"
+            raise ValueError(f"{out}: an output must end with {wanted}, or be a folder")
         return [Task(found[0], Path(out))]
-    pairs = [pair for path in found for pair in _below(path, Path(out))]
-    wanted = Counter(_named(place, wish) for _, place in pairs)          # cat.gif and cat.bmp would both be cat.png
-    return [Task(source, _named(place, wish, whole=wanted[_named(place, wish)] > 1)) for source, place in pairs]
+    once: dict[Path, Task] = {}
+    for task in (task for path in found for task in _below(path, Path(out), len(found) > 1)):
+        once.setdefault(task.source.resolve(), task)
+    tasks = once.values()
+    if not tasks:
+        raise DataError(f"there are no files in {', '.join(map(str, found))}")
+    wanted = Counter(_named(task, wish) for task in tasks)               # cat.gif and cat.bmp would both be cat.png
+    return [task._replace(target=_named(task, wish, whole=wanted[_named(task, wish)] > 1)) for task in tasks]
 
 
 def color_files(tasks: list[Task], colorizer: Colorizer, wish: Wish) -> Iterator[Outcome]:
@@ -90,10 +93,17 @@ def color_files(tasks: list[Task], colorizer: Colorizer, wish: Wish) -> Iterator
 
     Yields:
         The outcome of each, as soon as it is known.
+
+    Raises:
+        ValueError: for a temperature, if the weights have none.
     """
+    if wish.temperature is not None:
+        colorizer.objective.at(wish.temperature)
     inputs, targets = {task.source.resolve() for task in tasks}, Counter(task.target for task in tasks)
-    for source, target in tasks:
-        if target is None:
+    for source, target, trouble in tasks:
+        if trouble:
+            yield Outcome(source, "failed", trouble)
+        elif target is None:
             yield Outcome(source, "skipped", "no picture by name")
         elif target.resolve() in inputs:
             yield Outcome(source, "failed", "its output would overwrite an input")
@@ -108,7 +118,7 @@ def color_files(tasks: list[Task], colorizer: Colorizer, wish: Wish) -> Iterator
 def color_bytes(data: bytes, name: str, colorizer: Colorizer, wish: Wish, form: str | None = None) -> bytes:
     """The bytes of an image file -> those of its colored copy.
 
-    EXIF stays, but for the orientation, which was applied; so was a color profile, which is gone.
+    Of its EXIF, what tells of the photo stays: who took it, when, where, with what. A color profile was applied.
 
     Args:
         name: what errors call it.
@@ -118,19 +128,12 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, wish: Wish, form: 
         PictureError: for what is no picture, or damaged, or too large.
     """
     with many_pictures():
-        decoded = decode(data, name, keep_alpha=True, largest=LARGEST)
+        decoded, exif = decode(data, name, keep_alpha=True, largest=LARGEST), telling(data)
     form = form or (decoded.format.lower() if decoded.format.lower() in FORMATS else "png")
     result = colorizer(decoded.image, wish.temperature, wish.saturation)
     if wish.compare:
-        result = _side_by_side(colorizer(decoded.image, saturation=0), result)
-    if form == "jpeg" and result.mode == "RGBA":
-        result = Image.alpha_composite(Image.new("RGBA", result.size, "white"), result).convert("RGB")
-    buffer = io.BytesIO()
-    try:
-        result.save(buffer, form, exif=_exif(data), **SAVING[form])
-    except (OSError, ValueError) as error:                # WebP, for one, ends at 16,383 pixels
-        raise PictureError(name, "not written", f"it cannot be written as {form} ({error})") from error
-    return buffer.getvalue()
+        result = _side_by_side(gray_copy(decoded.image), result)
+    return encode(result, form, name, exif)
 
 
 def with_bar(outcomes: Iterable[Outcome], total: int) -> list[Outcome]:
@@ -153,12 +156,6 @@ def summed_up(outcomes: list[Outcome]) -> str:
     return ", ".join(parts)
 
 
-def format_of(path: Path) -> str | None:
-    """The format that a file's name asks for: a key of FORMATS, or None."""
-    form = Image.registered_extensions().get(path.suffix.lower(), "").lower()
-    return form if form in FORMATS else None
-
-
 def _matching(text: str) -> list[Path]:
     path = Path(text).expanduser()
     if path.exists():
@@ -168,24 +165,37 @@ def _matching(text: str) -> list[Path]:
     raise DataError(f"there is no {text}")
 
 
-def _below(path: Path, out: Path) -> Iterator[tuple[Path, Path]]:
-    """(a file, its place below ``out``) for a file, or for all below a folder, but for what lies in ``out``."""
+def _below(path: Path, out: Path, of_several: bool) -> Iterator[Task]:
+    """A task for a file, or for each file below a folder; the target is its place in ``out``, not named yet.
+
+    What lies in ``out`` is left out if that is in the folder. One of several folders keeps its own name.
+    """
     if not path.is_dir():
-        yield path, out / path.name
+        yield Task(path, out / path.name)
         return
+    inner, folder = out.resolve(), path.resolve()
+    top = out / folder.name if of_several else out
     with open_tree(path) as tree:
-        for name in (listed.name for listed in tree.list() if not listed.name.endswith("/")):
-            if out.resolve() not in (path / name).resolve().parents:
-                yield path / name, out / name
+        for name, _, trouble in tree.list():
+            is_result = folder in inner.parents and inner in (folder / name).parents
+            if not is_result and (trouble or not name.endswith("/")):
+                yield Task(path / name, top / name if _is_picture(path / name) else None, trouble)
 
 
-def _named(place: Path, wish: Wish, whole: bool = False) -> Path | None:
-    """The place with the extension of the format to write; None if it is no picture by its name.
+def _is_picture(path: Path) -> bool:
+    """Whether a file has the name of a picture."""
+    formats = prepare_pillow()
+    known = {extension for extension, form in Image.registered_extensions().items() if form in formats}
+    return path.suffix.lower() in known - {".pdf"} | {".heic", ".heif"}
+
+
+def _named(task: Task, wish: Wish, whole: bool = False) -> Path | None:
+    """The target of a task with the extension of the format to write.
 
     Args:
         whole: put the extension after the one that is there.
     """
-    if place.suffix.lower() not in Image.registered_extensions():
+    if (place := task.target) is None:
         return None
     form = wish.format or format_of(place) or "png"
     if format_of(place) == form:
@@ -204,6 +214,8 @@ def _color_file(source: Path, target: Path, colorizer: Colorizer, wish: Wish) ->
         return Outcome(source, "failed", str(error))
     except OSError as error:                              # it vanished, or may not be read
         return Outcome(source, "failed", error.strerror or str(error))
+    except Exception as error:                            # too little memory, or what nobody foresaw
+        return Outcome(source, "failed", f"{type(error).__name__}: {error}")
     return Outcome(source, "done")
 
 
@@ -219,13 +231,3 @@ def _side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
     both.paste(left, (0, 0))
     both.paste(right, (right.width, 0))
     return both
-
-
-def _exif(data: bytes) -> bytes:
-    """The EXIF of an image file as it is, but upright; empty if there is none, or it cannot be read."""
-    try:
-        exif = Image.open(io.BytesIO(data)).getexif()
-        exif.pop(ORIENTATION, None)
-        return exif.tobytes() if len(exif) else b""
-    except Exception:                                     # odd tags make Pillow raise many kinds, and color needs none
-        return b""

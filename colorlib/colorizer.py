@@ -11,7 +11,6 @@ from torch import Tensor
 from colorlib import bins, color
 from colorlib.decoding import normal
 from colorlib.fullsize import colored, lightness, lines
-from colorlib.objectives import ABClassification, Objective
 from colorlib.pretrained import load_pretrained
 
 DEFAULT = "photos"
@@ -53,19 +52,14 @@ class Colorizer:
         Raises:
             ValueError: for a temperature outside of 0...1, or for weights that have none; a saturation below 0.
         """
-        objective = self._at(temperature)
+        objective = self.objective if temperature is None else self.objective.at(temperature)
         if not 0 <= saturation < float("inf"):
             raise ValueError(f"saturation must be 0 or more, got {saturation}")
-        photo, _ = normal(image, keep_alpha=True)
-        alpha = photo.getchannel("A") if photo.mode == "RGBA" else None
-        photo = photo.convert("RGB") if alpha else photo
+        photo, alpha = _apart(image)
         with torch.inference_mode():
             L, output = self.look(photo)
             _, ab = color.split_lab(objective.decode(output, L))
-            result = colored(photo, *lines(L, ab), saturation)
-        if alpha:
-            result.putalpha(alpha)
-        return result
+            return _together(colored(photo, *lines(L, ab), saturation), alpha)
 
     def batch(self, images: Iterable[Image.Image], temperature: float | None = None,
               saturation: float = 1.0) -> Iterator[Image.Image]:
@@ -83,7 +77,7 @@ class Colorizer:
         Raises:
             ValueError: for weights that do not classify.
         """
-        if not isinstance(self.objective, ABClassification):
+        if self.objective.temperature is None:
             raise ValueError(f"{self.recipe.objective} gives one color a pixel, not a distribution: take vivid weights")
         photo, _ = normal(image)
         return bins.entropy(self.look(photo)[1])[0, 0]
@@ -97,9 +91,20 @@ class Colorizer:
         L = lightness(np.asarray(small))
         return L, self.model(L / 100)
 
-    def _at(self, temperature: float | None) -> Objective:
-        if temperature is None:
-            return self.objective
-        if not isinstance(self.objective, ABClassification):
-            raise ValueError(f"{self.recipe.objective} has no temperature: take vivid weights")
-        return self.objective.at(temperature)
+
+def gray_copy(image: Image.Image) -> Image.Image:
+    """The photo without color: what a network sees of it, at full size. Takes and gives what a ``Colorizer`` does."""
+    photo, alpha = _apart(image)
+    return _together(colored(photo, *torch.zeros(2, 1, 2, 1, 1)), alpha)
+
+
+def _apart(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The photo as mode "RGB", and what makes it transparent."""
+    photo, _ = normal(image, keep_alpha=True)
+    return (photo.convert("RGB"), photo.getchannel("A")) if photo.mode == "RGBA" else (photo, None)
+
+
+def _together(result: Image.Image, alpha: Image.Image | None) -> Image.Image:
+    if alpha:
+        result.putalpha(alpha)
+    return result

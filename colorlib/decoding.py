@@ -5,7 +5,7 @@ import struct
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -143,7 +143,7 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
         return image.convert("RGBA" if image.has_transparency_data else "RGB"), "palette"
     if image.mode.startswith("I"):
         pixels = np.asarray(image)
-        pixels = pixels >> 8 if pixels.max() > 255 else pixels
+        pixels = pixels >> 8 if image.mode != "I" or pixels.max() > 255 else pixels      # "I" may hold anything
         gray = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
         gray.info = image.info
         return gray, "16 bits"
@@ -201,13 +201,28 @@ def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
     profile = image.info.get("icc_profile")
     if profile:
         try:
-            theirs = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-            if "sRGB" not in ImageCms.getProfileDescription(theirs):
-                ours = ImageCms.createProfile("sRGB")
-                return ImageCms.profileToProfile(image, theirs, ours, outputMode="RGB"), "color profile applied"
+            if not _is_srgb(profile):
+                return _applied(profile, image), "color profile applied"
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             change = "unusable color profile ignored"
     return (image if image.mode == "RGB" else image.convert("RGB")), change
+
+
+def _applied(profile: bytes, image: Image.Image) -> Image.Image:
+    """A picture in the colors of a profile, as RGB in sRGB."""
+    theirs, ours = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(image, theirs, ours, outputMode="RGB")
+
+
+@lru_cache(maxsize=32)
+def _is_srgb(profile: bytes) -> bool:
+    """Whether a profile changes nothing, as most do: tried on some colors, since its name may say anything."""
+    levels = np.linspace(0, 255, 8).astype(np.uint8)
+    some = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(8, 64, 3)
+    try:
+        return int(np.abs(np.asarray(_applied(profile, Image.fromarray(some))).astype(int) - some).max()) <= 2
+    except ImageCms.PyCMSError:               # it is for gray, or for CMYK
+        return False
 
 
 def _what_else(data: bytes) -> str:

@@ -3,6 +3,8 @@
 import errno
 from pathlib import Path
 
+from colorlib import paths
+
 
 class ColorlibError(Exception):
     """The base of all: the command line prints its text in place of a traceback."""
@@ -16,7 +18,8 @@ class PictureError(DataError):
     """One file that yields no picture: its ``fate`` in a word, and the ``cause`` as the end of a sentence."""
 
     def __init__(self, name: str, fate: str, cause: str):
-        super().__init__(f"{name} cannot be read: {cause}. Delete it, or put a whole copy in its place")
+        advice = ". Delete it, or put a whole copy in its place" if fate in ("empty", "damaged") else ""
+        super().__init__(f"{name} cannot be used: {cause}{advice}")
         self.fate, self.cause = fate, cause
 
 
@@ -34,5 +37,6 @@ def no_room(folder: Path, error: OSError) -> WriteError:
               errno.EROFS: "it is read-only", errno.EACCES: "you may not write there",
               errno.EEXIST: "a file is in its place", errno.ENOTDIR: "a file is in its place"}
     cause = causes.get(error.errno, error.strerror or str(error))
-    return WriteError(f"cannot write in {folder}: {cause}. Make room, or choose another folder "
-                      "(COLORLIB_HOME says where they are by default)")
+    ours = folder.is_relative_to(paths.home())
+    return WriteError(f"cannot write in {folder}: {cause}. Make room, or choose another folder"
+                      + " (COLORLIB_HOME says where they are by default)" * ours)

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
@@ -15,6 +16,7 @@ from colorlib.errors import DataError
 from colorlib.images import Images
 from colorlib.objectives import Objective
 from colorlib.perception import frechet, load_lpips, summary
+from colorlib.recipe import colorize
 
 Columns = Mapping[str, np.ndarray]              # a name -> one number for each image
 
@@ -79,40 +81,45 @@ class Scores:
 
 
 def evaluate(colorizers: Mapping[str, tuple[nn.Module, Objective]], images: Images,
-             probes: Mapping[str, Probe] | None = None, seed: int = 0) -> dict[str, Scores]:
+             probes: Mapping[str, Probe] | None = None, seed: int = 0,
+             size: int | None = None) -> dict[str, Scores]:
     """Measure colorizers on the same images.
 
     Args:
         colorizers: a name -> a network and the objective that reads its output.
         probes: what to measure; by default all that ``every_probe`` finds here.
-        seed: of the bootstrap: 1,000 times as many images are drawn with replacement; the interval is where the middle
-            95% of the results lie. What it does not cover: another training of the same network.
+        seed: of the bootstrap: 1,000 times as many photos are drawn with replacement, each with all its crops; the
+            interval is where the middle 95% of the results lie. What it does not cover: another training.
+        size: pixels that both pictures are shrunk to before they are compared; by default they stay as they are.
 
     Returns:
         The same names -> their scores.
+
+    Raises:
+        ValueError: if there are no images.
     """
+    if not len(images):
+        raise ValueError(f"there are no images to measure on: {images.source}")
     probes = probes if probes is not None else every_probe(images)[0]
     scores = {}
     for name, (model, objective) in colorizers.items():
-        batches = tqdm(pictures(model, objective, images), f"measuring {name}", leave=False, unit=" batches")
+        batches = tqdm(pictures(model, objective, images, size), f"measuring {name}", leave=False, unit=" batches")
         found = [{key: value.numpy() for probe in probes.values() for key, value in probe(batch).items()}
                  for batch in batches]
-        columns = {key: np.concatenate([batch[key] for batch in found]) for key in (found or [{}])[0]}
-        scores[name] = Scores(_estimates(columns, seed), {k: v for k, v in columns.items() if v.ndim == 1})
+        columns = {key: np.concatenate([batch[key] for batch in found]) for key in found[0]}
+        per_image = {key: column for key, column in columns.items() if column.ndim == 1}
+        scores[name] = Scores(_estimates(columns, images.groups, seed), per_image)
     return scores
 
 
-@torch.no_grad()
-def pictures(model: nn.Module, objective: Objective, images: Images) -> Iterator[Batch]:
-    """What a colorizer makes of the images, batch by batch, on the CPU."""
-    device = next(model.parameters()).device
-    model.eval()
+def pictures(model: nn.Module, objective: Objective, images: Images, size: int | None = None) -> Iterator[Batch]:
+    """What a colorizer makes of the images, batch by batch, on the CPU; shrunk, if a size is given."""
     start = 0
     for rgb in images.in_order():
-        actual = color.to_float(rgb)
-        gray = color.to_gray(actual.to(device))
+        pair = colorize(model, objective, rgb), color.to_float(rgb)
         labels = torch.from_numpy(images.labels[start:start + len(rgb)])
-        yield Batch(objective.decode(model(gray), 100 * gray).cpu(), actual, labels)
+        predicted, actual = pair if size is None else (F.adaptive_avg_pool2d(picture, size) for picture in pair)
+        yield Batch(predicted, actual, labels)
         start += len(rgb)
 
 
@@ -124,7 +131,7 @@ def every_probe(images: Images) -> tuple[dict[str, Probe], list[str]]:
                        ("recognition", lambda: by_a_classifier(images))]:
         try:
             probes[name] = make()
-        except (DataError, ImportError) as error:
+        except DataError as error:
             missing.append(f"{name} left out: {error}")
     return probes, missing
 
@@ -149,13 +156,21 @@ def by_numbers(images: Images) -> Probe:
 
 
 def to_the_eye() -> Probe:
-    """SSIM (Wang et al. 2004) and the mean CIEDE2000, both by scikit-image."""
-    from skimage.color import deltaE_ciede2000, rgb2lab
-    from skimage.metrics import structural_similarity
+    """SSIM as Wang et al. 2004 define it, for pictures of 11 px or more, and the mean CIEDE2000: both by scikit-image.
+
+    Raises:
+        DataError: if scikit-image is not installed.
+    """
+    try:
+        from skimage.color import deltaE_ciede2000, rgb2lab
+        from skimage.metrics import structural_similarity
+    except ImportError as error:
+        raise DataError("they need scikit-image: pip install 'colorlib[measures]'") from error
+    as_wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1}
 
     def probe(batch: Batch) -> dict[str, Tensor]:
         ours, theirs = (rgb.permute(0, 2, 3, 1).numpy() for rgb in (batch.predicted, batch.actual))
-        ssim = [structural_similarity(a, b, channel_axis=-1, data_range=1) for a, b in zip(ours, theirs, strict=True)]
+        ssim = [structural_similarity(a, b, channel_axis=-1, **as_wang) for a, b in zip(ours, theirs, strict=True)]
         far = deltaE_ciede2000(rgb2lab(ours), rgb2lab(theirs)).mean((1, 2))
         return {"ssim": torch.tensor(ssim), "ciede2000": torch.tensor(far)}
     return probe
@@ -180,35 +195,40 @@ def to_networks() -> Probe:
 def by_a_classifier(images: Images) -> Probe:
     """Whether a classifier of CIFAR-10 names the picture rightly: colored, gray, and in its true colors.
 
+    Larger pictures are shrunk to the 32 px that it was trained with.
+
     Raises:
-        DataError: for images of other classes, or without the classifier's weights.
+        DataError: for images of other classes, or smaller ones, or without the classifier's weights.
     """
-    if not set(images.classes) <= set(CLASSES):
-        raise DataError(f"the classifier knows only {', '.join(CLASSES)}")
+    if not set(images.classes) <= set(CLASSES) or images.size < 32:
+        raise DataError(f"the classifier knows only {', '.join(CLASSES)}, of 32 px or more")
     model = load_classifier()
     known = torch.tensor([CLASSES.index(name) for name in images.classes])
 
     def probe(batch: Batch) -> dict[str, Tensor]:
         gray = color.gray_to_rgb(color.to_gray(batch.actual))
-        return {name: right(model, rgb, known[batch.labels]).float() for name, rgb in
-                [("recognized", batch.predicted), ("gray_recognized", gray), ("true_recognized", batch.actual)]}
+        seen = {"recognized": batch.predicted, "gray_recognized": gray, "true_recognized": batch.actual}
+        return {name: right(model, F.adaptive_avg_pool2d(rgb, 32), known[batch.labels]).float()
+                for name, rgb in seen.items()}
     return probe
 
 
-def _estimates(columns: Columns, seed: int, rounds: int = 1000) -> dict[str, Estimate]:
+def _estimates(columns: Columns, groups: np.ndarray, seed: int, rounds: int = 1000) -> dict[str, Estimate]:
     numbers = {name: column.astype(float) for name, column in columns.items() if column.ndim == 1}
-    count = len(next(iter(numbers.values())))
-    random = np.random.default_rng(seed)
-    drawn = [random.integers(0, count, count) for _ in range(rounds)]
-    means = {name: np.array([column.mean(), *(column[rows].mean() for rows in drawn)])
-             for name, column in numbers.items()}
+    _, photo = np.unique(groups, return_inverse=True)
+    sums = np.stack([np.bincount(photo, column) for column in (*numbers.values(), np.ones(len(groups)))])     # (C+1,P)
+    random, photos = np.random.default_rng(seed), sums.shape[1]
+    drawn = [sums.sum(1)] + [sums[:, random.integers(0, photos, photos)].sum(1) for _ in range(rounds)]
+    *totals, counts = np.stack(drawn, 1)
+    means = {name: total / counts for name, total in zip(numbers, totals, strict=True)}
     found = {}
     with np.errstate(divide="ignore", invalid="ignore"):         # photos without color have no fraction of it
         for name, measure in MEASURES.items():
             if set(measure.needs) <= set(means):
                 value, *others = measure.of(*(means[column] for column in measure.needs))
+                others = [other for other in others if np.isfinite(other)] or [np.nan]
                 found[name] = Estimate(float(value), *map(float, np.percentile(others, [2.5, 97.5])))
-    if "rows" in columns and count > 1:
+    if "rows" in columns and len(groups) > 1:
         distance = frechet(torch.tensor(columns["rows"]), torch.tensor(columns["true_rows"]))
         found["frechet"] = Estimate(distance, np.nan, np.nan)
     return found

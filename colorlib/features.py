@@ -90,10 +90,14 @@ def load_features(name: str) -> Features:
         return Features(load_classifier().layers, CLASSIFIER_TAPS, (0.5,) * 3, (0.25,) * 3)
     layers = _untrained(name)
     if copy := _copy(name):
-        layers.load_state_dict({key.removeprefix("features."): value.float() for key, value in copy.items()
-                                if key.startswith("features.")})
+        weights, path = copy
     else:
-        layers = _download(name)
+        weights, path = _download(name)
+    try:
+        layers.load_state_dict({key.removeprefix("features."): value.float() for key, value in weights.items()
+                                if key.startswith("features.")})
+    except RuntimeError as error:
+        raise DataError(f"{path} does not hold the features of {name}: put another in its place") from error
     return Features(layers, KNOWN[name].taps)
 
 
@@ -108,7 +112,7 @@ def load_linear(name: str) -> list[Tensor]:
     """
     if name not in KNOWN:
         raise ValueError(f"LPIPS has weights for {' and '.join(KNOWN)}, not for {name!r}")
-    weights = _copy(name) or _lpips_package(name)
+    weights = (_copy(name) or _lpips_package(name))[0]
     return [value.float().flatten() for key, value in sorted(weights.items()) if key.startswith("lpips.lin")]
 
 
@@ -125,41 +129,43 @@ def _untrained(name: str) -> nn.Sequential:
     return features.to_empty(device="cpu")
 
 
-def _copy(name: str) -> Mapping[str, Tensor] | None:
+def _copy(name: str) -> tuple[Mapping[str, Tensor], Path] | None:
     folders = [place for folder in paths.search_dirs() for place in (folder, folder.parent / "weights")]
     for path in (folder / KNOWN[name].file for folder in folders):
         if path.exists():
-            return _read(path)
+            try:
+                return safetensors.torch.load_file(path), path
+            except (safetensors.SafetensorError, OSError) as error:
+                raise DataError(f"{path} is damaged ({error}): delete it, or put a whole copy in its place") from error
     return None
 
 
-def _read(path: Path) -> Mapping[str, Tensor]:
-    try:
-        return safetensors.torch.load_file(path)
-    except (safetensors.SafetensorError, OSError) as error:
-        raise DataError(f"{path} is damaged ({error}): delete it, or put a whole copy in its place") from error
-
-
-def _download(name: str) -> nn.Sequential:
+def _download(name: str) -> tuple[Mapping[str, Tensor], Path]:
+    """Torchvision's file, mapped, not read: that of VGG16 has 553 MB, of which the features are a tenth."""
     from torchvision import models
 
     if paths.offline():
-        raise DataError(f"the features of {name} are not here, and COLORLIB_OFFLINE=1 forbids to download them: put "
-                        f"{KNOWN[name].file} into {paths.data_dir()}, or allow downloads")
+        raise DataError(f"the features of {name} are not here, and COLORLIB_OFFLINE=1 forbids to download them: run "
+                        "once without it")
+    url = models.get_model_weights(name).DEFAULT.url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     try:
-        return getattr(models, name)(weights="DEFAULT").features
-    except OSError as error:
-        raise DataError(f"the features of {name} cannot be downloaded ({error}): put {KNOWN[name].file} into "
-                        f"{paths.data_dir()}, or try again") from error
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2])
+        return torch.load(path, map_location="cpu", mmap=True, weights_only=True), path
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"the features of {name} cannot be downloaded to {path} ({error}): try again") from error
 
 
-def _lpips_package(name: str) -> Mapping[str, Tensor]:
+def _lpips_package(name: str) -> tuple[Mapping[str, Tensor], Path]:
     try:
         import lpips
     except ImportError as error:
-        raise DataError("LPIPS needs its weights: pip install lpips") from error
+        raise DataError("LPIPS needs its weights: pip install 'colorlib[measures]'") from error
     path = Path(os.fspath(lpips.__file__)).parent / "weights" / "v0.1" / f"{KNOWN[name].linear}.pth"
-    return {f"lpips.{key}": value for key, value in torch.load(path, map_location="cpu", weights_only=True).items()}
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    return {f"lpips.{key}": value for key, value in weights.items()}, path
 
 
 def _side(kernel: int | tuple[int, int]) -> int:

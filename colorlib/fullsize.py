@@ -46,7 +46,7 @@ def colored(photo: Image.Image, slope: Tensor, offset: Tensor, saturation: float
     """A photo in the colors slope x L + offset, each enlarged to its size, with the photo's own L.
 
     Args:
-        photo: of mode "RGB" or "L", any size.
+        photo: of mode "RGB", any size.
         slope, offset: (1, 2, h, w), as ``lines`` gives them.
         saturation: what to multiply a and b with.
 
@@ -65,10 +65,8 @@ def colored(photo: Image.Image, slope: Tensor, offset: Tensor, saturation: float
 
 
 def lightness(pixels: np.ndarray) -> Tensor:
-    """Pixels (H, W, 3) or (H, W) uint8 -> L (1, 1, H, W) in [0, 100]. Looks the gamma up in a table."""
+    """Pixels (H, W, 3) uint8 -> L (1, 1, H, W) in [0, 100]. Looks the gamma up in a table."""
     levels = color.to_tensor(pixels)
-    if levels.ndim == 2:
-        return _lightness_of_levels()[levels.int()][None, None]
     red, green, blue = (table[levels[..., i].int()] for i, table in enumerate(_luminances()))
     table = _lightness_of_luminance()
     return table[((red + green + blue) * (len(table) - 1)).round_().int()][None, None]
@@ -118,12 +116,6 @@ def _luminances() -> Tensor:
 def _lightness_of_luminance() -> Tensor:
     """L of 65,536 luminances from 0 to 1."""
     return color.lightness(torch.linspace(0, 1, 2**16))
-
-
-@cache
-def _lightness_of_levels() -> Tensor:
-    """L of the 256 levels of gray."""
-    return color.lightness(_levels())
 
 
 @cache

@@ -14,8 +14,8 @@ from colorlib.images import Images
 from colorlib.recipe import Recipe
 
 # The files that decide what a run computes, but for those that only read, write and show.
-CODE = ("color", "bins", "features", "images", "models", "objectives", "recipe", "metrics", "optimizers", "trainer",
-        "training")
+CODE = ("color", "bins", "classifier", "features", "images", "models", "objectives", "recipe", "metrics", "optimizers",
+        "trainer", "training")
 
 
 def identity(recipe: Recipe, train: Images, valid: Images, config: TrainConfig,

@@ -100,7 +100,7 @@ def baselines(images: Images) -> dict[str, tuple[nn.Module, Objective]]:
     Returns:
         A name -> a network and an objective, for ``validate`` and ``by_class``.
     """
-    sums = sum(color.split_lab(rgb)[1].double().mean((2, 3)).sum(0) for rgb in images.in_order(256))
+    sums = sum(color.split_lab(rgb)[1].double().mean((2, 3)).sum(0) for rgb in images.in_order())
     mean = sums / len(images) / ABRegression.unit
     return {"gray copy": (Constant(torch.zeros(2)), ABRegression()), "mean color": (Constant(mean), ABRegression())}
 

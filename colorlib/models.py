@@ -140,13 +140,15 @@ class UNet(nn.Module):
         self.head = nn.Sequential(nn.Conv2d(width, out_channels * shuffle**2, 3, padding=1), nn.PixelShuffle(shuffle))
 
     def forward(self, gray: Tensor) -> Tensor:
-        if self.training or not self.mirror:
-            return self._look(gray)
-        return (self._look(gray) + self._look(gray.flip(-1)).flip(-1)) / 2
+        H, W = gray.shape[-2:]
+        gray = _padded(gray, self.multiple)
+        output = self._look(gray)
+        if self.mirror and not self.training:
+            output = (output + self._look(gray.flip(-1)).flip(-1)) / 2
+        return output[..., :-(-H // self.scale), :-(-W // self.scale)]
 
     def _look(self, gray: Tensor) -> Tensor:
-        H, W = gray.shape[-2:]
-        x = self.stem(_padded(gray, self.multiple))                   # (B,1,H,W) -> (B,width,H/patch,W/patch)
+        x = self.stem(gray)                                           # (B,1,H,W) -> (B,width,H/patch,W/patch)
         skips = []
         for block, down in zip(self.before, self.down, strict=False):
             skips.append(block(x))
@@ -154,7 +156,7 @@ class UNet(nn.Module):
         x = self.before[-1](x)
         for block, up, skip in zip(self.after[::-1], self.up[::-1], skips[::-1], strict=True):
             x = block(skip + up(x))
-        return self.head(x)[..., :-(-H // self.scale), :-(-W // self.scale)]
+        return self.head(x)
 
 
 def _conv(channels: int, width: int, stride: int = 1) -> list[nn.Module]:

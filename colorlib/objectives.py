@@ -6,6 +6,7 @@ An objective is the only part that knows both colors and losses; the network in 
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -20,6 +21,15 @@ class Objective(Protocol):
     """What training and prediction ask of an objective."""
 
     out_channels: int
+    temperature: float | None             # of those that predict a distribution
+
+    def at(self, temperature: float) -> "Objective":
+        """The same objective, read at another temperature.
+
+        Raises:
+            ValueError: if it has none.
+        """
+        ...
 
     def fitted_to(self, images: Images) -> "Objective":
         """The same objective, having seen what it will train on; most have nothing to learn from that."""
@@ -34,8 +44,14 @@ class Objective(Protocol):
         ...
 
 
-class Unfitted:
-    """An objective that is the same whatever it trains on."""
+class Plain:
+    """An objective that predicts one color a pixel, and is the same whatever it trains on."""
+
+    temperature: ClassVar[None] = None
+
+    def at(self, temperature: float) -> Objective:
+        """Always a ValueError."""
+        raise ValueError("only weights that classify have a temperature, such as cifar-vivid and photos-vivid")
 
     def fitted_to(self, images: Images) -> Objective:
         """Itself."""
@@ -43,7 +59,7 @@ class Unfitted:
 
 
 @dataclass(frozen=True)
-class RGBRegression(Unfitted):
+class RGBRegression(Plain):
     """The study's objective: the output is red, green and blue, compared with the true ones.
 
     The network has to draw the picture anew, though its lightness was given: what it blurs stays blurred.
@@ -65,7 +81,7 @@ class RGBRegression(Unfitted):
 
 
 @dataclass(frozen=True)
-class ABRegression(Unfitted):
+class ABRegression(Plain):
     """The output is the two numbers that are missing, a and b; the true L is kept, and with it all the detail."""
 
     norm: str = "l1"
@@ -107,7 +123,6 @@ class ABClassification:
         for name in ("rebalance", "temperature"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
-        bins.prepare()
 
     def fitted_to(self, images: Images) -> "ABClassification":
         """With the weights of the bins that follow from how frequent each is in the images."""
@@ -117,7 +132,10 @@ class ABClassification:
         return replace(self, weights=bins.rarity(prior, self.rebalance).float())
 
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
-        """Their equation 2: the cross-entropy with the soft-encoded truth, each pixel weighted by its nearest bin."""
+        """Their equation 2: the cross-entropy with the soft-encoded truth, each pixel weighted by its nearest bin.
+
+        Before it is fitted, all pixels weigh the same.
+        """
         _, ab = color.split_lab(rgb)
         numbers, shares = bins.soft_encode(F.adaptive_avg_pool2d(ab, output.shape[-2:]))       # (B,5,h,w) each
         entropy = -(shares * output.float().log_softmax(1).gather(1, numbers)).sum(1)           # (B,h,w)
@@ -161,6 +179,15 @@ class Perceptual:
         """Those of the base."""
         return self.base.out_channels
 
+    @property
+    def temperature(self) -> float | None:
+        """That of the base."""
+        return self.base.temperature
+
+    def at(self, temperature: float) -> "Perceptual":
+        """With the base read at another temperature."""
+        return replace(self, base=self.base.at(temperature))
+
     def fitted_to(self, images: Images) -> "Perceptual":
         """With the feature network loaded, and the base fitted.
 
@@ -170,12 +197,13 @@ class Perceptual:
         return replace(self, base=self.base.fitted_to(images), network=self.network or load_features(self.features))
 
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
-        """base_weight x the loss of the base + weight x the difference in features, once fitted."""
+        """base_weight x the loss of the base + weight x the difference in features; before it is fitted, the first."""
         loss = self.base_weight * self.base.loss(output, rgb)
         if self.network is None:
             return loss
         network = self.network.to(output.device)
-        ours, theirs = network(self.decode(output, 100 * color.to_gray(rgb))), network(rgb)
+        with torch.autocast(output.device.type, enabled=False):
+            ours, theirs = network(self.decode(output, 100 * color.to_gray(rgb))), network(rgb)
         return loss + self.weight * sum(map(_difference, ours, theirs)) / len(theirs)
 
     def decode(self, output: Tensor, L: Tensor) -> Tensor:

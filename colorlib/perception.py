@@ -18,10 +18,15 @@ class LPIPS(nn.Module):
 
     Shapes:
         predicted, actual: rgb (B, 3, H, W), uint8 or in [0, 1] -> (B,): 0 for equal pictures.
+
+    Raises:
+        ValueError: if there are not as many weights as layers.
     """
 
     def __init__(self, features: Features, linear: list[Tensor]):
         super().__init__()
+        if len(linear) != len(features.taps):
+            raise ValueError(f"LPIPS needs weights for {len(features.taps)} layers, got {len(linear)}")
         self.features = features
         self.linear = nn.ParameterList(nn.Parameter(weights, requires_grad=False) for weights in linear)
 

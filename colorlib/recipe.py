@@ -1,5 +1,6 @@
 """A recipe: model + objective + image size, and everything that follows from it."""
 
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -27,6 +28,10 @@ OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
     "bins": ABClassification,
     "perceptual": _perceptual,           # its base is a key of OBJECTIVES
 }
+
+
+# Torch has one random state for all threads: while one builds a network, no other may.
+SEEDING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Recipe:
 
     def build_model(self, seed: int = 0) -> nn.Module:
         """A fresh network, its weights a function of ``seed`` alone; torch's own random state is left as it was."""
-        with torch.random.fork_rng(devices=[]):
+        with SEEDING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             return MODELS[self.model](self.build_objective().out_channels, **self.options)
 

@@ -1,9 +1,11 @@
 """What ``colorlib evaluate`` reads, compares with, and writes: any photos in, a table and a JSON file out."""
 
+import errno
 import json
 import math
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,20 +33,25 @@ def to_measure(name: str, split: str, size: int, limit: int | None = None) -> tu
 
     Raises:
         DataError: for a folder or zip that is not there or holds no photos.
-        ValueError: for a split that the data set does not have, or a limit below 1.
+        ValueError: for neither a data set nor a folder, a split that there is not, or a limit below 1.
     """
     if limit is not None and limit < 1:
         raise ValueError(f"limit must be 1 or more, got {limit}")
+    if name == "folder":
+        raise ValueError("give the folder itself in place of 'folder'")
+    if name not in data.DATASETS and not Path(name).expanduser().exists():
+        raise ValueError(f"there is no data set and no folder {name!r}: data sets are {', '.join(data.DATASETS)}")
     if name in data.DATASETS:
         images, others = data.load(name, split, size), data.load(name, "train", size)
     else:
         images = others = data.load("folder", "all", size, root=name)
     if limit is not None and limit < len(images):
-        images = images[np.linspace(0, len(images) - 1, limit).astype(int)]
+        images = replace(images[np.linspace(0, len(images) - 1, limit).astype(int)],
+                         source=f"{limit:,} of {images.source}")
     return images, others
 
 
-def beside(others: Images, size: int) -> dict[str, tuple[nn.Module, Objective]]:
+def beside(others: Images) -> dict[str, tuple[nn.Module, Objective]]:
     """What to show beside a colorizer: gray, one mean color, and the study's network, if its weights are here."""
     study = shipped().get("study")
     if study is None:
@@ -78,19 +85,25 @@ def write_json(path: str | os.PathLike, scores: Mapping[str, Scores], images: Im
                "per_image": {key: [_finite(float(value)) for value in column]
                              for key, column in score.per_image.items()}}
         for name, score in scores.items()}}
+    write_whole(Path(path), json.dumps(content, indent=1).encode())
+
+
+def expect_writable(path: str | os.PathLike) -> None:
+    """Raise a WriteError now, if a file could not be written later; its folder is made."""
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, f"{path.name} is a folder")
     except OSError as error:
         raise no_room(path.parent, error) from error
-    write_whole(path, json.dumps(content, indent=1).encode())
 
 
 def _cell(value: float, low: float, high: float) -> str:
-    if math.isnan(value):
+    if not math.isfinite(value):
         return "-"
     digits = max(0, min(4, 3 - math.floor(math.log10(abs(value) or 1))))
-    around = "" if math.isnan(low) else f" ±{(high - low) / 2:.{digits}f}"
+    around = "" if not math.isfinite(high - low) else f" ±{(high - low) / 2:.{digits}f}"
     return f"{value:.{digits}f}{around}"
 
 

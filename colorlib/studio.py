@@ -2,6 +2,7 @@
 
 import base64
 import io
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,9 @@ from PIL import Image
 
 from colorlib import paths
 from colorlib.coloring import Wish, color_bytes
-from colorlib.colorizer import Colorizer
+from colorlib.colorizer import Colorizer, gray_copy
 from colorlib.decoding import decode, many_pictures
 from colorlib.errors import ColorlibError
-from colorlib.objectives import ABClassification
 
 SHOWN = 480                  # pixels of the longer side on the screen; the download has all
 BITS = 8                     # the most that a pixel can be unsure: log2(261)
@@ -36,11 +36,12 @@ class Studio:
     """
 
     def __init__(self, weights: tuple[str, ...] = ("photos", "photos-vivid"), photos: list[Path] | None = None):
-        self.colorizers = {Path(name).stem: Colorizer(name) for name in weights}
+        self.colorizers = {str(name): Colorizer(name) for name in weights}
         files = photos or sorted(paths.samples_dir().glob("*.jpg"))
         wide = ipywidgets.Layout(width="34em")
         self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="your photo")
-        self.sample = ipywidgets.Dropdown(options={file.stem: file for file in files}, description="or this")
+        choices = [("-", None), *((file.stem, file) for file in files)]
+        self.sample = ipywidgets.Dropdown(options=choices, value=files[0], description="or this")
         self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
         self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", layout=wide)
         self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", layout=wide)
@@ -75,27 +76,27 @@ class Studio:
             # ipywidgets 7 has a dict {name: file}, 8 a tuple of files that know their names.
             name, file = next(iter(files.items())) if isinstance(files, dict) else (files[0]["name"], files[0])
             self._open(bytes(file["content"]), name)
+            self.sample.value = None              # so that it can be chosen again
 
     def _chosen(self, _: Any = None) -> None:
-        self._open(self.sample.value.read_bytes(), self.sample.value.name)
+        if file := self.sample.value:
+            self._open(file.read_bytes(), file.name)
 
     def _open(self, data: bytes, name: str) -> None:
         try:
             with many_pictures():
                 photo = decode(data, name, at_least=SHOWN).image
         except ColorlibError as error:
-            self.message.value = f"<b>{error}</b>"
+            self.message.value = f"<b>{escape(str(error))}</b>"
             return
         photo.thumbnail((SHOWN, SHOWN))
-        self.data, self.name, self.photo = data, name, photo
+        self.data, self.name, self.photo, self.gray = data, name, photo, gray_copy(photo)
         self.message.value = self.download.value = ""
         self._painted()
 
     def _painted(self, _: Any = None) -> None:
-        self.gray = self.colorizer(self.photo, saturation=0)
         self.colored = self.colorizer(self.photo, self._temperature, self.saturation.value)
-        classifies = isinstance(self.colorizer.objective, ABClassification)
-        self.temperature.disabled = self.unsure.disabled = not classifies
+        self.temperature.disabled = self.unsure.disabled = self.colorizer.objective.temperature is None
         self.download.value = ""
         self._shown()
 
@@ -109,17 +110,17 @@ class Studio:
 
     @property
     def _temperature(self) -> float | None:
-        return self.temperature.value if isinstance(self.colorizer.objective, ABClassification) else None
+        return None if self.colorizer.objective.temperature is None else self.temperature.value
 
     def _full_size(self, _: Any = None) -> None:
         wish = Wish(self._temperature, self.saturation.value)
         try:
             colored = color_bytes(self.data, self.name, self.colorizer, wish, "jpeg")
         except ColorlibError as error:
-            self.message.value = f"<b>{error}</b>"
+            self.message.value = f"<b>{escape(str(error))}</b>"
             return
         link = base64.b64encode(colored).decode()
-        name = f"{Path(self.name).stem}-in-color.jpg"
+        name = escape(f"{Path(self.name).stem}-in-color.jpg")
         self.download.value = f'<a download="{name}" href="data:image/jpeg;base64,{link}">download {name}</a>'
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
 
-from colorlib.ablation import Row, Study, write_table
+from colorlib.ablation import Row, Study, read_table, write_table
 from colorlib.claims import Claim, Verdict
 from colorlib.errors import no_room
 from colorlib.report_claims import Question, questions
@@ -20,13 +20,17 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
     Args:
         numbers: of the claims; by default all.
         seeds: trainings of each variant.
-        out: a folder for trainings.csv (a row each) and verdicts.csv (a row for each claim).
+        out: a folder for trainings.csv (a row each) and verdicts.csv (a row for each claim). Trainings that it holds
+            already, of other claims, stay.
         executor: as for ``Study.run``.
 
     Raises:
+        DataError: if the folder holds a trainings.csv that is none.
         ValueError: for a claim that has no such number.
         WriteError: if the tables cannot be written.
     """
+    if seeds < 1:
+        raise ValueError(f"seeds must be 1 or more, got {seeds}: with fewer than 2 there is no interval")
     chosen = _chosen(numbers)
     variants = {name: trial for question in chosen.values() for name, trial in question.variants.items()}
     rows = Study(variants, range(seeds)).run(executor)
@@ -35,8 +39,11 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
             out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise no_room(out, error) from error
-        write_table(out / "trainings.csv", rows)
-        write_whole(out / "verdicts.csv", _as_csv(judged(rows, numbers)).encode())
+        table = out / "trainings.csv"
+        before = {(row.variant, row.seed): row for row in read_table(table)} if table.exists() else {}
+        every = [*(before | {(row.variant, row.seed): row for row in rows}).values()]
+        write_table(table, every)
+        write_whole(out / "verdicts.csv", _as_csv([found for found in judged(every) if found[3].seeds]).encode())
     return rows
 
 
@@ -56,6 +63,8 @@ def table(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> str:
         said = report
         effect = f"{verdict.effect:.3g} [{verdict.low:.3g}, {verdict.high:.3g}]"
         lines.append(f"{number:3} {claim.text + ' (' + claim.metric + ')':60} {effect:>22}  {verdict.word}")
+    trained_on = sorted({row.data for row in rows if row.data})
+    lines.append(f"trained on {'; '.join(trained_on)}. At 95%, one interval in twenty misses by chance.")
     return "\n".join(lines)
 
 

@@ -16,7 +16,8 @@ def write_whole(path: Path, data: bytes | memoryview, keep_as: Path | None = Non
     Raises:
         WriteError: if it cannot be written (a full disk, no permission, a folder that is gone); the old content stays.
     """
-    temporary = path.with_name(f"{path.name}.tmp")      # the same folder, so that the rename is one step
+    # In the same folder, so that the rename is one step; nobody else's, and not another process's.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(data)

@@ -6,17 +6,23 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 
 import numpy as np
 import pytest
+import skimage.color
+import torch
 
-from colorlib import ablation, verdicts
+from colorlib import ablation, data, verdicts
 from colorlib.ablation import Study, Trial, curves, oscillation, read_table, write_table
 from colorlib.cli import main
 from colorlib.config import TrainConfig
 from colorlib.errors import DataError
+from colorlib.evaluation import by_numbers, evaluate
+from colorlib.images import Images
+from colorlib.models import Constant
+from colorlib.objectives import ABRegression
 from colorlib.recipe import Recipe
 from colorlib.report_claims import questions
 
@@ -39,6 +45,48 @@ def test_a_study_has_a_row_for_each_variant_and_seed_and_trains_nothing_twice(ho
     assert rows[0].measures["loss"] == pytest.approx(curves(rows[0])["loss"][-1])
     monkeypatch.setattr(ablation, "fit", None)
     assert Study(VARIANTS, (0, 1)).run() == rows
+
+
+def test_interrupted_nothing_is_taken_for_a_result(home, monkeypatch):
+    """Ctrl-C in the middle of a training: `fit` returns what it has; the study must not."""
+    batches = Images.batches
+
+    def interrupting(*arguments):
+        for number, rgb in enumerate(batches(*arguments)):
+            if number == 2:
+                signal.raise_signal(signal.SIGINT)
+            yield rgb
+
+    monkeypatch.setattr(Images, "batches", interrupting)
+    with pytest.raises(KeyboardInterrupt):
+        Study({"base": BASE}, (0,)).run()
+    monkeypatch.setattr(Images, "batches", batches)
+    (row,) = Study({"base": BASE}, (0,)).run()
+    assert curves(row)["step"][-1] == 4
+    assert "seconds" not in row.measures, "it was not trained in one go"
+
+
+def test_another_seed_has_other_images(home):
+    (first, valid), (second, same) = (ablation._images(BASE, seed) for seed in (0, 1))
+    assert first.digest != second.digest
+    assert valid.digest == same.digest
+
+
+def test_sizes_are_compared_at_one_size(home):
+    """What a network of 16 px made is shrunk to 8, like the truth: the gray copy's error is that of shrunk photos."""
+    gray = {"": (Constant(torch.zeros(2)), ABRegression())}
+    images = data.load("samples", "test", 16)[:30]
+    found = evaluate(gray, images, {"": by_numbers(images)}, size=8)[""].estimates["ab_mae"].value
+    small = images.rgb.reshape(30, 3, 8, 2, 8, 2).mean((3, 5)) / 255
+    assert found == pytest.approx(np.abs(skimage.color.rgb2lab(small, channel_axis=1)[:, 1:]).mean(), rel=0.01)
+
+
+def test_threads_build_the_networks_of_their_seeds():
+    recipe = Recipe("unet", "ab-l1", 16, {"width": 4, "depth": 2})
+    expected = [recipe.build_model(seed).state_dict()["stem.1.weight"] for seed in range(8)]
+    with ThreadPoolExecutor(4) as executor:
+        built = list(executor.map(recipe.build_model, list(range(8)) * 5))
+    assert all(torch.equal(model.state_dict()["stem.1.weight"], expected[i % 8]) for i, model in enumerate(built))
 
 
 def test_a_training_that_fails_has_its_error_in_the_table(home, tmp_path):
@@ -100,7 +148,9 @@ def test_a_steady_loss_does_not_oscillate():
     assert oscillation(np.array([1.0])) == 0
 
 
-def test_the_claims_of_the_study_can_be_put_to_the_test(home):
+@pytest.mark.parametrize("budget", ["smoke", "course", "full"])
+def test_the_claims_of_the_study_can_be_put_to_the_test(budget, monkeypatch):
+    monkeypatch.setenv("COLORLIB_BUDGET", budget)
     every = questions()
     assert set(range(1, 14)) <= set(every)
     assert all(every[number].said for number in range(1, 14))
@@ -109,6 +159,8 @@ def test_the_claims_of_the_study_can_be_put_to_the_test(home):
             for side in (claim.better, claim.than):
                 assert not isinstance(side, str) or side in question.variants, f"{number}: {side}"
             assert claim.smallest_effect > 0
+            if isinstance(claim.better, str):
+                assert question.variants[claim.better] != question.variants[claim.than], f"{number}: one thing twice"
     names = {}
     for question in every.values():
         for name, trial in question.variants.items():
@@ -125,7 +177,12 @@ def test_ablate_on_the_command_line(home, tmp_path, capsys):
     with (tmp_path / "out" / "verdicts.csv").open() as file:
         found = list(csv.DictReader(file))
     assert [(row["number"], row["claim"]) for row in found] == [
-        ("10", "less error"), ("10", "sharper"), ("11", "duller"), ("11", "darker")]
-    assert len(read_table(tmp_path / "out" / "trainings.csv")) == 4
+        ("10", "11 have less error"), ("10", "11 draw the picture better"), ("11", "duller"), ("11", "darker")]
+    assert "of samples" in out
+    assert main([*command[:2], "2", *command[3:]]) == 0
+    assert len(read_table(tmp_path / "out" / "trainings.csv")) == 6, "the trainings of before are still there"
+    capsys.readouterr()
+    assert main([*command[:2], "1,x", *command[3:]]) == 2
+    assert "claims are numbers" in capsys.readouterr().err
     with pytest.raises(ValueError, match="no claim 99: they go from 1 to 18"):
         verdicts.repeat([99])

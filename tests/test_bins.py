@@ -1,6 +1,8 @@
 """The bins against the gamut of scikit-image, and each step of Zhang et al. 2016 against its equation, densely."""
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -94,13 +96,39 @@ def test_entropy_counts_bits():
     assert [bins.entropy(logits).item() for logits in (even, sure, coin)] == pytest.approx([math.log2(Q), 0, 1])
 
 
-def test_counting_shares_pixels_as_soft_encoding_does(samples):
-    rgb = color.to_tensor(samples.rgb[:40])
-    numbers, shares = bins.soft_encode(color.split_lab(rgb)[1])
-    dense = torch.zeros(40, Q, 16, 16).scatter(1, numbers, shares).sum((0, 2, 3))
-    counted = bins.count(rgb.split(7))
-    assert counted.sum() == pytest.approx(40 * 16 * 16)
-    assert (counted - dense).abs().sum() / dense.sum() < 0.03, "but for the rounding to whole Lab units"
+def test_each_pixel_counts_for_its_nearest_bin(samples):
+    rgb = samples.rgb[:40]
+    ab = skimage.color.rgb2lab(rgb, channel_axis=1)[:, 1:].transpose(1, 0, 2, 3).reshape(2, -1)
+    centers = bins.bins().numpy()
+    expected = np.bincount(np.square(centers[:, :, None] - ab).sum(1).argmin(0), minlength=Q)
+    counted = bins.count(color.to_tensor(rgb).split(7)).numpy()
+    assert counted.sum() == 40 * 16 * 16
+    assert np.abs(counted - expected).sum() / counted.sum() < 0.02, "but for colors within half a unit of two bins"
+
+
+def test_the_tables_are_fit_for_gradients_whoever_asked_first():
+    script = ("import torch\nfrom colorlib import bins\nwith torch.inference_mode():\n    bins.bins()\n"
+              "logits = torch.zeros(1, 261, 1, 1, requires_grad=True)\nbins.annealed_mean(logits).sum().backward()\n"
+              "assert logits.grad.abs().sum() > 0\n")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_mean_color_keeps_its_digits_in_bfloat16():
+    logits = 3 * torch.randn(1, Q, 4, 4, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(bins.annealed_mean(logits), bins.annealed_mean(logits.clone()))
+        low = bins.annealed_mean(logits)
+    assert torch.equal(low, bins.annealed_mean(logits))
+
+
+def test_a_bin_that_never_comes_spoils_no_weight():
+    prior = torch.zeros(Q).index_fill(0, torch.tensor([number(0, 0), number(10, 0)]), 0.5)
+    weights = bins.rarity(prior, 0)
+    assert weights[prior > 0].isfinite().all()
+    assert (weights * prior)[prior > 0].sum().item() == pytest.approx(1)
+    with pytest.raises(ValueError, match="count must be from 1 to 5, got 6"):
+        bins.nearest(colors(), 6)
 
 
 def test_the_prior_is_the_smoothed_share():

@@ -9,7 +9,7 @@ from colorlib.claims import VERDICTS, Claim
 
 def rows(metric="psnr", **variants):
     """A variant's values by seed -> rows."""
-    return [Row(name, seed, "", "", {metric: value}) for name, values in variants.items()
+    return [Row(name, seed, "", "", "", {metric: value}) for name, values in variants.items()
             for seed, value in enumerate(values)]
 
 
@@ -22,39 +22,51 @@ def test_the_interval_is_students_of_the_paired_differences():
     assert verdict.seeds == 4
 
 
-@pytest.mark.parametrize(("ours", "similar", "expected"), [
-    ([2.0, 2.1, 1.9], False, "confirmed"),
-    ([-2.0, -2.1, -1.9], False, "refuted"),
-    ([0.01, -0.01, 0.02], False, "no difference that matters"),
-    ([5.0, -5.0, 1.0], False, "not enough evidence"),
-    ([0.05, 0.05001, 0.0499], False, "no difference that matters"),      # surely there, and too small to matter
-    ([2.0, 2.1, 1.9], True, "refuted"),
-    ([-2.0, -2.1, -1.9], True, "refuted"),
-    ([0.01, -0.01, 0.02], True, "confirmed"),
-    ([5.0, -5.0, 1.0], True, "not enough evidence"),
+@pytest.mark.parametrize(("ours", "kind", "expected"), [
+    ([2.0, 2.1, 1.9], "better", "confirmed"),
+    ([-2.0, -2.1, -1.9], "better", "refuted"),
+    ([0.01, -0.01, 0.02], "better", "no difference that matters"),
+    ([5.0, -5.0, 1.0], "better", "not enough evidence"),
+    ([0.05, 0.05001, 0.0499], "better", "no difference that matters"),      # surely there, and too small to matter
+    ([2.0, 2.1, 1.9], "similar", "refuted"),
+    ([-2.0, -2.1, -1.9], "similar", "refuted"),
+    ([0.01, -0.01, 0.02], "similar", "confirmed"),
+    ([5.0, -5.0, 1.0], "similar", "not enough evidence"),
+    ([2.0, 2.1, 1.9], "no worse", "confirmed"),
+    ([0.01, -0.01, 0.02], "no worse", "confirmed"),
+    ([-2.0, -2.1, -1.9], "no worse", "refuted"),
+    ([5.0, -5.0, 1.0], "no worse", "not enough evidence"),
 ])
-def test_the_words_by_hand(ours, similar, expected):
-    claim = Claim("", "psnr", "a", "b", smallest_effect=0.5, similar=similar)
+def test_the_words_by_hand(ours, kind, expected):
+    claim = Claim("", "psnr", "a", "b", smallest_effect=0.5, kind=kind)
     assert claim.judge(rows(a=ours, b=[0.0, 0.0, 0.0])).word == expected
     assert expected in VERDICTS
 
 
 def test_less_error_is_better_and_more_psnr():
-    for metric, expected in [("ab_mae", "refuted"), ("oscillation", "refuted"), ("psnr", "confirmed"),
-                             ("colorfulness", "confirmed")]:
+    for metric, expected in [("ab_mae", "refuted"), ("oscillation", "refuted"), ("psnr", "confirmed")]:
         found = Claim("", metric, "a", "b", 0.5).judge(rows(metric, a=[2.0, 2.1, 1.9], b=[0.0, 0.0, 0.0]))
         assert found.word == expected, metric
 
 
+def test_garish_is_no_better_than_dull():
+    """The colorfulness of the truth is 1: 1.4 is further from it than 0.7."""
+    found = rows("colorfulness", garish=[1.4, 1.41, 1.39], dull=[0.7, 0.71, 0.69])
+    verdict = Claim("", "colorfulness", "garish", "dull", 0.05).judge(found)
+    assert verdict.word == "refuted"
+    assert verdict.effect == pytest.approx(-0.1)
+
+
 def test_the_truth_may_be_one_side():
-    verdict = Claim("duller", "colorfulness", 1.0, "a", 0.05).judge(rows("colorfulness", a=[0.5, 0.55, 0.45]))
+    claim = Claim("duller", "colorfulness", 1.0, "a", 0.05, direction="more")
+    verdict = claim.judge(rows("colorfulness", a=[0.5, 0.55, 0.45]))
     assert verdict.word == "confirmed"
     assert verdict.effect == pytest.approx(0.5)
 
 
 def test_seeds_that_failed_on_one_side_are_left_out():
     some = rows(a=[2.0, 2.1, 1.9], b=[0.0, 0.0, 0.0])
-    some[4] = Row("b", 1, "ValueError: no", "", {})
+    some[4] = Row("b", 1, "ValueError: no", "", "", {})
     assert Claim("", "psnr", "a", "b", 0.5).judge(some).seeds == 2
     assert Claim("", "psnr", "a", "b", 0.5).judge(rows(a=[2.0], b=[0.0])).word == "not enough evidence"
     assert Claim("", "psnr", "a", "b", 0.5).judge([]).seeds == 0

@@ -8,11 +8,12 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, ImageCms
 
 from colorlib import coloring
 from colorlib.checkpoints import save_weights
 from colorlib.cli import main
+from colorlib.encoding import FORMATS
 from colorlib.recipe import Recipe
 
 
@@ -106,7 +107,7 @@ def test_the_format_asked_for_is_written(form, weights, photos, tmp_path):
     (name,) = contents(tmp_path / "out")
     with Image.open(tmp_path / "out" / name) as image:
         assert image.format == form.upper()
-        assert name.endswith(coloring.FORMATS[form])
+        assert name.endswith(FORMATS[form])
 
 
 def test_a_name_for_the_output_decides_the_format(weights, photos, tmp_path, capsys):
@@ -147,6 +148,97 @@ def test_exif_stays_but_for_the_orientation_and_transparency_becomes_white_in_jp
         assert result.getchannel("A").getextrema() == (0, 0)
 
 
+@pytest.mark.parametrize("mode", ["L", "1", "I;16", "CMYK", "P"])
+@pytest.mark.parametrize("form", ["tiff", "jpeg"])
+def test_a_scan_that_is_a_tiff_becomes_a_readable_file(mode, form, weights, tmp_path):
+    """Its EXIF is all that says how its pixels are stored, and a color profile: none of that may be copied."""
+    gray = Image.effect_noise((40, 30), 60)
+    scan = Image.fromarray(np.asarray(gray).astype(np.uint16) * 256) if mode == "I;16" else gray.convert(mode)
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    scan.save(tmp_path / "scan.tif", icc_profile=profile, tiffinfo={271: "A scanner"})
+    assert colorize(weights, tmp_path / "scan.tif", "-o", tmp_path / f"out.{form}") == 0
+    with Image.open(tmp_path / f"out.{form}") as result:
+        result.load()
+        assert (result.mode, result.size) == ("RGB", (40, 30))
+        assert result.getexif()[271] == "A scanner"
+        assert "icc_profile" not in result.info
+
+
+@pytest.mark.parametrize("form", ["jpeg", "png", "webp", "tiff"])
+def test_where_and_when_a_photo_was_taken_stays(form, weights, tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.IFD.GPSInfo] = {1: "N", 2: (47.0, 11.0, 8.0)}
+    exif[ExifTags.IFD.Exif] = {36867: "2020:01:02 03:04:05", 0xA002: 40}
+    exif[306] = "2020:01:02 03:04:05"
+    Image.effect_noise((40, 30), 60).save(tmp_path / "photo.jpg", exif=exif)
+    assert colorize(weights, tmp_path / "photo.jpg", "-o", tmp_path / f"out.{form}") == 0
+    with Image.open(tmp_path / f"out.{form}") as result:
+        found = result.getexif()
+        assert found[306] == "2020:01:02 03:04:05"
+        if form != "tiff":
+            assert found.get_ifd(ExifTags.IFD.GPSInfo) == {1: "N", 2: (47.0, 11.0, 8.0)}
+            assert found.get_ifd(ExifTags.IFD.Exif) == {36867: "2020:01:02 03:04:05"}
+
+
+def test_an_output_above_or_around_the_inputs_colors_them_all_the_same(weights, photos, monkeypatch, capsys):
+    (photos / "cut.jpg").unlink()
+    monkeypatch.chdir(photos.parent)
+    assert colorize(weights, "in", "-o", ".") == 0
+    assert {"a.jpg", "c.png", "sub/b.png"} <= set(contents(photos.parent))
+    assert colorize(weights, "in", "-o", "in") == 1
+    said = capsys.readouterr().out
+    assert "1 done, 1 skipped (1 no picture by name), 2 failed (2 its output would overwrite an input)" in said
+    (photos.parent / "empty").mkdir()
+    assert colorize(weights, "empty", "-o", "out") == 1
+    assert "there are no files in empty" in capsys.readouterr().err
+
+
+def test_several_folders_keep_their_names_and_no_file_is_colored_twice(weights, photos, tmp_path, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("L", (20, 20)).save(other / "a.jpg")
+    (photos / "cut.jpg").unlink()
+    assert colorize(weights, photos, other, photos / "a.jpg", f"{photos}/*.gif", "-o", tmp_path / "out") == 0
+    assert {"in/c.png", "in/sub/b.png", "other/a.jpg"} <= set(contents(tmp_path / "out"))
+    assert "4 done, 1 skipped" in capsys.readouterr().out
+
+
+def test_a_pipe_in_a_folder_does_not_stop_everything(weights, photos, tmp_path, capsys):
+    (photos / "cut.jpg").unlink()
+    os.mkfifo(photos / "pipe.jpg")
+    assert colorize(weights, photos, "-o", tmp_path / "out") == 1
+    assert "3 done, 1 skipped (1 no picture by name), 1 failed (1 it is no file, but a pipe" in capsys.readouterr().out
+
+
+def test_a_heic_photo_is_a_picture_by_name_and_a_file_named_outright_is_tried(weights, photos, tmp_path):
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs pip install 'colorlib[heic]'")
+    pillow_heif.from_pillow(Image.effect_noise((64, 64), 50).convert("RGB")).save(photos / "phone.HEIC")
+    (photos / "a.jpg").rename(photos / "no extension")
+    (photos / "document.pdf").write_bytes(b"%PDF-1.4")
+    done = run(weights, photos, "-o", tmp_path / "out")
+    assert b"3 done, 3 skipped (3 no picture by name), 1 failed" in done.stdout
+    assert "phone.png" in contents(tmp_path / "out")
+    assert colorize(weights, photos / "no extension", "-o", tmp_path / "named/") == 0
+    assert set(contents(tmp_path / "named")) == {"no extension.png"}
+
+
+def test_what_nobody_foresaw_fails_alone(weights, photos, monkeypatch):
+    from colorlib.colorizer import Colorizer
+    colorizer, wish = Colorizer(weights), coloring.Wish()
+    tasks = coloring.plan([str(photos)], str(photos / "out"), wish)
+    monkeypatch.setattr(coloring, "encode", lambda *arguments: (_ for _ in ()).throw(MemoryError("no more")))
+    outcomes = list(coloring.color_files(tasks, colorizer, wish))
+    assert {outcome.cause for outcome in outcomes if outcome.source.name == "a.jpg"} == {"MemoryError: no more"}
+    assert len(outcomes) == len(tasks)
+
+
+def test_a_file_of_the_user_with_a_name_like_ours_survives(weights, photos, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.jpg.tmp").write_bytes(b"mine")
+    assert colorize(weights, photos / "a.jpg", "-o", tmp_path / "out") == 0
+    assert contents(tmp_path / "out")["a.jpg.tmp"] == b"mine"
+
+
 def run(weights, *arguments, **options):
     command = [sys.executable, "-m", "colorlib", "colorize", "--weights", weights, *map(str, arguments)]
     return subprocess.run(command, capture_output=True, check=False, **options)
@@ -159,7 +251,7 @@ def test_a_pipe_goes_through(weights, photos):
         assert (image.format, image.size) == ("PNG", (40, 30))
     bad = run(weights, "-", "-o", "-", input=b"no picture")
     assert (bad.returncode, bad.stdout) == (1, b"")
-    assert b"the pipe cannot be read: it is no picture" in bad.stderr
+    assert b"the pipe cannot be used: it is no picture" in bad.stderr
 
 
 def test_a_disk_that_is_full_is_said_and_leaves_nothing(weights, photos, tmp_path):
@@ -187,6 +279,8 @@ def test_what_may_not_be_read_or_is_gone_fails_alone(weights, photos, tmp_path):
 @pytest.mark.parametrize(("arguments", "status", "message"), [
     (["nowhere.jpg", "-o", "out"], 1, "there is no nowhere.jpg"),
     (["-", "-o", "out.png"], 2, "a pipe is colored by itself"),
+    (["README.md", "-o", "out.png", "--format", "webp"], 2, "an output must end with .webp"),
+    (["README.md", "-o", "out/", "--temperature", "0.5"], 2, "only weights that classify have a temperature"),
     (["README.md", "-o", "out/", "--temperature", "3"], 2, "temperature must be from 0"),
     (["README.md", "-o", "out/", "--saturation", "-1"], 2, "saturation must be 0 or more"),
     (["README.md", "-o", "out/", "--format", "bmp"], 2, "format must be one of jpeg, png, webp, tiff, got 'bmp'"),

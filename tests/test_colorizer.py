@@ -1,6 +1,7 @@
 """Any picture in, a colored one of the same size out, with its own lightness."""
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import skimage.color
 import torch
 from PIL import Image, ImageCms
 
-from colorlib import paths
+from colorlib import color, paths
 from colorlib.checkpoints import save_weights
 from colorlib.colorizer import Colorizer
 from colorlib.errors import RunError
@@ -65,16 +66,32 @@ def test_the_color_it_had_is_not_looked_at(colorizer, photo):
     assert off.mean() < 1.5
 
 
+def linear_profile():
+    """A profile of linear light that calls itself sRGB, as some do: that of Pillow, with other curves."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    for number in range(int.from_bytes(data[128:132], "big")):
+        name, place, length = struct.unpack(">4sII", data[132 + 12 * number:144 + 12 * number])
+        if name in (b"rTRC", b"gTRC", b"bTRC"):
+            assert data[place:place + 4] == b"para"
+            curve = b"para" + bytes(8) + struct.pack(">i", 65536)              # type 0: a gamma, of 1
+            data[place:place + length] = curve.ljust(length, b"\0")
+    return bytes(data)
+
+
 def forms(photo):
     """The same gray photo in every mode and form: a name -> (the picture, what it should look like)."""
     gray = photo.convert("L")
     turned = gray.rotate(90, expand=True)
     turned.getexif()[0x0112] = 6
-    adobe = gray.convert("RGB")
-    adobe.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    srgb = gray.convert("RGB")
+    srgb.info["icc_profile"] = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    light = 255 * color.to_linear(torch.from_numpy(np.array(srgb)) / 255)
+    linear = Image.fromarray(light.round().byte().numpy())
+    linear.info["icc_profile"] = linear_profile()
     yield from {"L": gray, "RGB": gray.convert("RGB"), "1": photo.convert("1"), "P": gray.convert("P"),
-                "CMYK": gray.convert("CMYK"), "I;16": Image.fromarray(np.asarray(gray).astype(np.uint16) * 257),
-                "I": gray.convert("I"), "YCbCr": gray.convert("YCbCr"), "turned": turned, "profile": adobe}.items()
+                "linear": linear, "CMYK": gray.convert("CMYK"),
+                "I;16": Image.fromarray(np.asarray(gray).astype(np.uint16) * 257),
+                "I": gray.convert("I"), "YCbCr": gray.convert("YCbCr"), "turned": turned, "profile": srgb}.items()
 
 
 def test_every_mode_goes_in(colorizer, photo):
@@ -130,7 +147,7 @@ def test_temperature_is_for_weights_that_classify(colorizer, vivid, photo):
     cautious, mode = vivid(photo, temperature=1.0), vivid(photo, temperature=0)
     assert np.abs(lab(mode)[..., 1:]).mean() > np.abs(lab(cautious)[..., 1:]).mean()
     assert vivid(photo).tobytes() == vivid(photo, temperature=0.38).tobytes()
-    with pytest.raises(ValueError, match="ab-l1 has no temperature"):
+    with pytest.raises(ValueError, match="only weights that classify have a temperature"):
         colorizer(photo, temperature=0.5)
     with pytest.raises(ValueError, match="temperature must be from 0"):
         vivid(photo, temperature=2)

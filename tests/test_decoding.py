@@ -208,7 +208,7 @@ BAD = {
 @pytest.mark.parametrize("kind", BAD)
 def test_a_file_that_yields_no_picture_says_why(kind, at_least, photo):
     make, fate = BAD[kind]
-    with pytest.raises(PictureError, match=f"{kind} cannot be read: .+") as caught:
+    with pytest.raises(PictureError, match=f"{kind} cannot be used: .+") as caught:
         decode(make(photo), kind, at_least)
     assert caught.value.fate == fate
 

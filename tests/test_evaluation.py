@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import skimage.color
-import skimage.metrics
 import torch
+from scipy.ndimage import gaussian_filter
 
 from colorlib import bins, color, evaluation, metrics, report
 from colorlib.checkpoints import save_weights
@@ -52,13 +52,22 @@ def test_the_accuracy_of_nazeri_by_hand(off, right_at_2, right_at_5):
     assert metrics.accuracy(predicted, actual, 5).item() == right_at_5
 
 
-def test_ssim_and_ciede2000_are_scikit_images():
+def wang(a, b):
+    """SSIM by the formula of Wang et al. 2004, section III.B: Gaussian windows of 11 pixels, sigma 1.5."""
+    def mean(x):
+        return np.stack([gaussian_filter(channel, 1.5, truncate=3.5) for channel in x.astype(float)])
+
+    ma, mb = mean(a), mean(b)
+    va, vb, vab = mean(a * a) - ma**2, mean(b * b) - mb**2, mean(a * b) - ma * mb
+    ssim = (2 * ma * mb + 0.01**2) * (2 * vab + 0.03**2) / ((ma**2 + mb**2 + 0.01**2) * (va + vb + 0.03**2))
+    return ssim[:, 5:-5, 5:-5].mean()
+
+
+def test_ssim_is_wangs_and_ciede2000_scikit_images():
     predicted, actual = pair()
     found = to_the_eye()(Batch(predicted, actual, torch.zeros(3)))
     for i in range(3):
-        a, b = predicted[i].numpy(), actual[i].numpy()
-        assert found["ssim"][i].item() == pytest.approx(
-            skimage.metrics.structural_similarity(a, b, channel_axis=0, data_range=1), rel=1e-4)
+        assert found["ssim"][i].item() == pytest.approx(wang(predicted[i].numpy(), actual[i].numpy()), rel=1e-3)
         expected = skimage.color.deltaE_ciede2000(lab_of(predicted)[i].transpose(1, 2, 0),
                                                   lab_of(actual)[i].transpose(1, 2, 0)).mean()
         assert found["ciede2000"][i].item() == pytest.approx(expected, rel=1e-3)
@@ -90,12 +99,42 @@ def test_pooled_measures_are_of_all_pixels_together(samples):
 
 
 def test_the_interval_of_a_mean_is_that_of_the_normal_law(samples):
-    """The standard error of a mean, times 1.96, on either side."""
-    score = evaluate({"gray": (Constant(torch.zeros(2)), ABRegression())}, samples, {"n": by_numbers(samples)})["gray"]
+    """The standard error of a mean, times 1.96, on either side, if each image is a photo of its own."""
+    apart = replace(samples, groups=np.arange(len(samples)))
+    score = evaluate({"gray": (Constant(torch.zeros(2)), ABRegression())}, apart, {"n": by_numbers(apart)})["gray"]
     value, low, high = score.estimates["ab_mae"]
     around = 1.96 * score.per_image["ab_mae"].std(ddof=1) / math.sqrt(len(samples))
     assert value - low == pytest.approx(around, rel=0.15)
     assert high - value == pytest.approx(around, rel=0.15)
+
+
+def test_crops_of_one_photo_are_not_many_photos(samples):
+    """Every image twice, as crops of the same photo: nothing new was learned, and the interval must not shrink."""
+    gray = {"gray": (Constant(torch.zeros(2)), ABRegression())}
+    once = replace(samples[:100], groups=np.arange(100))
+    twice = once[np.arange(100).repeat(2)]
+    first, second = (evaluate(gray, images, {"n": by_numbers(once)})["gray"].estimates["ab_mae"]
+                     for images in (once, twice))
+    assert second == pytest.approx(first)
+
+
+def test_a_known_shift_shows_in_each_accuracy_and_in_lightness(samples):
+    """All pixels 3 Lab units too light: right at 5%, wrong at 2%."""
+    lab = torch.tensor([50.0, 0, 0]).reshape(1, 3, 1, 1).expand(4, 3, 16, 16)
+    batch = Batch(color.lab_to_rgb(lab + torch.tensor([3.0, 0, 0]).reshape(1, 3, 1, 1)), color.lab_to_rgb(lab), None)
+    found = by_numbers(samples)(batch)
+    assert found["acc2"].tolist() == [0] * 4
+    assert found["acc5"].tolist() == [1] * 4
+    assert found["lighter"].tolist() == pytest.approx([3] * 4, abs=0.01)
+
+
+def test_no_images_are_refused_and_what_is_no_number_is_a_dash(samples):
+    with pytest.raises(ValueError, match="no images to measure on"):
+        evaluate({}, samples[:0], {})
+    for value in (math.inf, math.nan):
+        assert report._cell(value, 0, 1) == "-"
+    assert report._cell(1.0, math.nan, math.nan) == "1.000"
+    assert report._cell(0.0, -0.1, 0.1) == "0.000 ±0.100"
 
 
 class Oracle(Constant):
@@ -103,7 +142,7 @@ class Oracle(Constant):
 
     def __init__(self, images):
         super().__init__(torch.zeros(2))
-        self.truth = iter(color.split_lab(rgb)[1] / 100 for rgb in images.in_order())
+        self.truth = iter([color.split_lab(rgb)[1] / 100 for rgb in images.in_order()])
 
     def forward(self, gray):
         return next(self.truth)
@@ -111,7 +150,7 @@ class Oracle(Constant):
 
 def test_the_truth_is_recognized_and_wins_everything_back(samples, monkeypatch):
     """A stand-in for the classifier that tells red from blue pictures, and cannot tell gray ones."""
-    few = samples[:64]
+    few = replace(samples[:64], rgb=samples.rgb[:64].repeat(2, 2).repeat(2, 3))
     redder = torch.from_numpy(np.array(few.rgb)).float().mean((2, 3))
     labels = (redder[:, 0] > redder[:, 2]).long().numpy()
     named = replace(few, labels=labels, classes=("bird", "cat"))
@@ -178,11 +217,15 @@ def test_a_folder_is_measured_whole_and_compared_with_its_own_mean(home):
     assert len(images) == 18
     with pytest.raises(ValueError, match="limit must be 1 or more"):
         report.to_measure("samples", "test", 16, 0)
+    assert report.to_measure("samples", "test", 16, 3)[0].source.startswith("3 of 132 test images")
+    with pytest.raises(ValueError, match="no data set and no folder 'cifar-10': data sets are cifar10"):
+        report.to_measure("cifar-10", "test", 16)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (["--weights", "nothing", "--data", "samples"], "there are no weights 'nothing': give a file, or one of"),
     (["--weights", "README.md", "--data", "samples"], "README.md is no weights file"),
+    (["--weights", "README.md", "--data", "samples", "--json", "tests"], "tests is a folder"),
 ])
 def test_what_cannot_be_measured_is_said(arguments, message, capsys):
     assert main(["evaluate", *arguments]) == 1

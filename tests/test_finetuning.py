@@ -2,13 +2,33 @@
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
+from tiny import divide
 
-from colorlib.checkpoints import save_weights
+from colorlib.checkpoints import load_weights, save_weights
 from colorlib.colorizer import Colorizer
 from colorlib.errors import DataError
 from colorlib.finetuning import finetune
 from colorlib.recipe import Recipe
+from colorlib.training import TrainConfig, fit
+
+
+def test_it_begins_with_what_was_learned(tmp_path, home, samples):
+    """The loss of its first step is that of the trained network, not of a fresh one."""
+    recipe = Recipe("unet", "ab-l1", 16, {"width": 8, "depth": 2})
+    train, valid = divide(samples)
+    trained = fit(recipe, train, valid, TrainConfig(4, 16, 0.01, threads=1), tmp_path / "trained")
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for i, pixels in enumerate(train.rgb[:24]):
+        Image.fromarray(pixels.transpose(1, 2, 0)).resize((32, 32)).save(folder / f"{i}.png")
+    run = finetune(trained.path / "best.safetensors", folder, 1, lr=1e-9, batch_size=16, run_dir=tmp_path / "run")
+    before = min(row["valid_loss"] for row in trained.epochs)
+    assert run.epochs[0]["valid_loss"] < 2 * before
+    for ours, theirs in zip(run.model.parameters(), load_weights(trained.path / "best.safetensors")[0].parameters(),
+                            strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
 @pytest.fixture

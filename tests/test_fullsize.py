@@ -15,8 +15,6 @@ LAB = skimage.color.rgb2lab
 def test_lightness_is_that_of_scikit_image():
     rgb = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     np.testing.assert_allclose(fullsize.lightness(rgb)[0, 0], LAB(rgb)[..., 0], atol=0.02)
-    gray = rgb[..., 0]
-    np.testing.assert_allclose(fullsize.lightness(gray)[0, 0], LAB(np.stack([gray] * 3, -1))[..., 0], atol=0.02)
 
 
 def test_pixels_are_those_of_the_exact_conversion():
@@ -55,7 +53,7 @@ def test_strips_fit_together(monkeypatch):
 
 
 def test_enlarging_is_what_torch_does_to_the_whole(monkeypatch):
-    photo = Image.fromarray(np.full((40, 60), 128, np.uint8))
+    photo = Image.new("RGB", (60, 40), (128, 128, 128))
     offset = 30 * torch.randn(1, 2, 8, 12, generator=torch.Generator().manual_seed(0))
     monkeypatch.setattr(fullsize, "STRIP", 60 * 7)
     ours = torch.from_numpy(np.array(fullsize.colored(photo, torch.zeros(1, 2, 8, 12), offset))).permute(2, 0, 1)
@@ -68,7 +66,7 @@ def test_color_stops_at_an_edge_that_only_the_photo_shows():
     """Dark blue left, light yellow right of column 100; ab averaged over squares of 8, and the edge lies within one."""
     gray = np.zeros((160, 200), np.uint8) + 40
     gray[:, 100:] = 200
-    photo = Image.fromarray(gray)
+    photo = Image.fromarray(gray).convert("RGB")
     small = photo.resize((25, 20), Image.Resampling.BOX)
     L = fullsize.lightness(np.asarray(small))
     truth = np.where(np.arange(200) < 100, -20, 40)

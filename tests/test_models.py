@@ -109,6 +109,13 @@ def test_a_mirrored_picture_has_mirrored_colors_if_both_are_looked_at():
     torch.testing.assert_close(both(gray.flip(-1)), both(gray).flip(-1))
     torch.testing.assert_close(both(gray), (one(gray) + one(gray.flip(-1)).flip(-1)) / 2)
     assert torch.equal(both.train()(gray), one.train()(gray))
+    odd = torch.rand(1, 1, 16, 21)
+    halves = [UNet(2, **options, full_size=False, mirror=mirror).eval() for mirror in (False, True)]
+    for model in halves:
+        for parameter in model.parameters():
+            nn.init.constant_(parameter, 0)
+        model._look = lambda gray: torch.nn.functional.avg_pool2d(gray, 2)
+    torch.testing.assert_close(halves[1](odd), halves[0](odd))
 
 
 def test_patches_are_the_pixels_of_squares():

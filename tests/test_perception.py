@@ -3,8 +3,10 @@
 import lpips
 import numpy as np
 import pytest
+import safetensors.torch
 import scipy.linalg
 import torch
+import torchvision
 from torch import nn
 
 from colorlib import features
@@ -20,7 +22,7 @@ def pictures(side):
 
 
 @pytest.fixture
-def authors(monkeypatch):
+def authors():
     """A name -> the authors' LPIPS, with a random network under their own linear layers, and those layers' weights."""
     def make(name):
         torch.manual_seed(0)
@@ -94,10 +96,31 @@ def test_the_shipped_networks_measure_a_shift_of_color(home, samples):
     assert (measure(little, rgb) < measure(much, rgb)).all()
 
 
+def test_a_copy_of_the_weights_is_read_and_a_wrong_one_is_named(home, monkeypatch):
+    (home / "data").mkdir(parents=True)
+    torch.manual_seed(0)
+    network = torchvision.models.alexnet(weights=None).features
+    weights = {f"features.{key}": value.half() for key, value in network.state_dict().items()}
+    file = home / "data" / "alexnet_features_lpips.safetensors"
+    safetensors.torch.save_file(weights | {"lpips.lin0.model.1.weight": torch.ones(1, 64, 1, 1)}, file)
+    rgb = torch.rand(1, 3, 64, 64)
+    expected = network[:2]((rgb - torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1))
+                           / torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1))
+    torch.testing.assert_close(load_features("alexnet")(rgb)[0], expected, atol=0.02, rtol=0.01)
+    with pytest.raises(ValueError, match="LPIPS needs weights for 5 layers, got 1"):
+        load_lpips("alexnet")
+    safetensors.torch.save_file({"other": torch.ones(1)}, file)
+    with pytest.raises(DataError, match="does not hold the features of alexnet"):
+        load_features("alexnet")
+    file.write_bytes(b"no")
+    with pytest.raises(DataError, match="is damaged"):
+        load_features("alexnet")
+
+
 def test_what_cannot_be_had_says_how_to_get_it(home, monkeypatch):
     monkeypatch.delenv("COLORLIB_DATA", raising=False)
     monkeypatch.setenv("COLORLIB_OFFLINE", "1")
-    with pytest.raises(DataError, match=r"vgg16 are not here.*put vgg16_features_lpips.safetensors into"):
+    with pytest.raises(DataError, match=r"vgg16 are not here, and COLORLIB_OFFLINE=1 forbids"):
         load_features("vgg16")
     with pytest.raises(ValueError, match="one of vgg16, alexnet, classifier, got 'vgg19'"):
         load_features("vgg19")

@@ -151,7 +151,7 @@ def test_a_flipped_bit_in_a_zip_is_noticed(zipped, home):
 def test_a_file_that_is_no_image_is_named(content, cause, tree, picture, home):
     bad = tree / "train" / "cat" / "bad.png"
     bad.write_bytes(picture(0)[:500] if content == "cut" else content)
-    with pytest.raises(DataError, match=rf"train/cat/bad.png cannot be read: .*{cause}.* Delete it"):
+    with pytest.raises(DataError, match=rf"train/cat/bad.png cannot be used: .*{cause}.* Delete it"):
         data.load("cifar10", "train", root=tree)
     assert not list(paths.cache_dir().glob("*[!k]"))
     bad.unlink()
@@ -160,7 +160,7 @@ def test_a_file_that_is_no_image_is_named(content, cause, tree, picture, home):
 
 def test_what_cannot_be_read_is_named_and_not_waited_for(tree, home):
     os.mkfifo(tree / "train" / "cat" / "pipe.png")
-    with pytest.raises(DataError, match=r"train/cat/pipe.png cannot be read: it is no file, but a pipe"):
+    with pytest.raises(DataError, match=r"train/cat/pipe.png cannot be used: it is no file, but a pipe"):
         data.load("cifar10", "train", root=tree)
 
 

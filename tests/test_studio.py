@@ -74,7 +74,7 @@ def test_ipywidgets_7_hands_uploads_out_by_name(studio):
 def test_what_is_no_photo_is_said_and_the_last_one_stays(studio):
     before = studio.picture.value
     upload(studio, "notes.txt", b"not a photo")
-    assert "notes.txt cannot be read: it is no picture" in studio.message.value
+    assert "notes.txt cannot be used: it is no picture" in studio.message.value
     assert studio.picture.value == before
     upload(studio, "mine.png", png((60, 30), "white"))
     assert studio.message.value == ""
@@ -94,7 +94,7 @@ def test_saturation_and_weights_change_the_picture(studio):
     pictures = [studio.picture.value]
     studio.saturation.value = 0.3
     pictures.append(studio.picture.value)
-    studio.weights.value = "vivid"
+    studio.weights.value = studio.weights.options[1]
     pictures.append(studio.picture.value)
     studio.temperature.value = 0.9
     pictures.append(studio.picture.value)
@@ -105,7 +105,7 @@ def test_saturation_and_weights_change_the_picture(studio):
 
 def test_only_weights_that_classify_have_a_temperature(studio):
     assert studio.temperature.disabled
-    studio.weights.value = "vivid"
+    studio.weights.value = studio.weights.options[1]
     assert not studio.temperature.disabled
     assert not studio.unsure.disabled
 
