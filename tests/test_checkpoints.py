@@ -1,5 +1,6 @@
 """Files that survive a kill, and weights that rebuild their network."""
 
+import os
 import subprocess
 import sys
 import time
@@ -54,7 +55,7 @@ def test_killed_while_writing_a_file_is_the_old_or_the_new_one(tmp_path):
 def test_a_failed_write_keeps_the_old_content_and_leaves_no_part(tmp_path):
     path = tmp_path / "file"
     path.write_bytes(b"old")
-    (tmp_path / "file.tmp").mkdir()                        # so that the temporary file cannot be made
+    (tmp_path / f".file.{os.getpid()}.tmp").mkdir()         # so that the temporary file cannot be made
     with pytest.raises(ColorlibError, match="cannot write in"):
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"

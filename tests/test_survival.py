@@ -405,4 +405,4 @@ def test_files_and_their_folder_reach_the_disk_before_and_after_the_rename(tmp_p
                                                      fsync(number)))
     monkeypatch.setattr(Path, "replace", lambda path, target: (events.append("rename"), rename(path, target))[1])
     writing.write_whole(tmp_path / "file", b"new")
-    assert events == ["file.tmp", "rename", tmp_path.name]
+    assert events == [f".file.{os.getpid()}.tmp", "rename", tmp_path.name]
