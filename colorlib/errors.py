@@ -18,7 +18,7 @@ class PictureError(DataError):
     """One file that yields no picture: its ``fate`` in a word, and the ``cause`` as the end of a sentence."""
 
     def __init__(self, name: str, fate: str, cause: str):
-        advice = ". Delete it, or put a whole copy in its place" if fate in ("empty", "damaged") else ""
+        advice = ". Delete it, or put a whole copy in its place" if fate in ("empty", "damaged", "no picture") else ""
         super().__init__(f"{name} cannot be used: {cause}{advice}")
         self.fate, self.cause = fate, cause
 
