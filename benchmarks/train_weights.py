@@ -7,13 +7,10 @@ float16 to ``colorlib/weights/NAME.safetensors``; measure them with ``colorlib e
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
-from colorlib import bins, data, paths
+from colorlib import data, paths
 from colorlib.checkpoints import load_weights, save_weights
 from colorlib.errors import DataError
 from colorlib.images import Images
@@ -38,8 +35,6 @@ class Training:
 
     recipe: Recipe                           # its size is that of the last stage
     stages: tuple[Stage, ...]
-    settings: Mapping[str, Any] | None = None       # of the objective, once it is trained
-    rarity: float = 0.0                      # of classes: how much of each bin's weight to add to its logit at the end
 
 
 def one_cycle(num_epochs: int, lr: float = 0.003, batch_size: int = 128) -> TrainConfig:
@@ -92,17 +87,6 @@ TRAININGS: Mapping[str, Training] = {
 }
 
 
-def rebalanced(model: nn.Module, images: Images, share: float) -> nn.Module:
-    """A classifier whose rare colors are likelier: ``share`` of the logarithm of each bin's weight on top of its logit.
-
-    Trained with these weights in the loss it would have learned about the same probabilities (Menon et al. 2021,
-    "Long-tail learning via logit adjustment"); so the choice need not be made before the training.
-    """
-    with torch.no_grad():
-        model.head[0].bias += share * bins.rarity(bins.prior(bins.count(images.in_order()))).log().float()
-    return model
-
-
 def main() -> None:
     """Train, and write the weights."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -118,12 +102,9 @@ def main() -> None:
         run = fit(replace(training.recipe, size=stage.size), train, valid, config, folder, network)
         network = load_weights(run.path / "best.safetensors")[0]
         print({name: round(value, 4) for name, value in run.epochs[-1].items()}, flush=True)
-    if training.rarity:
-        network = rebalanced(network, train, training.rarity)
-    recipe = replace(training.recipe, settings=training.settings or training.recipe.settings)
     out = paths.PACKAGE / "weights" / f"{options.name}.safetensors"
     out.parent.mkdir(exist_ok=True)
-    save_weights(out, network, recipe, half=True)
+    save_weights(out, network, training.recipe, half=True)
 
 
 if __name__ == "__main__":

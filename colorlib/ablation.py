@@ -8,7 +8,6 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -99,7 +98,7 @@ def train(trial: Trial, seed: int) -> tuple[str, str, str, dict[str, float]]:
         path = named_by_content(trial.recipe, identity(trial.recipe, images, valid, config), config.num_epochs)
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f"{path.name}.lock")):          # another worker may have the same
-            measures = _known(path / RESULT) or _trained(trial, config, images, valid, path)
+            measures = _known(path / RESULT, trial) or _trained(trial, config, images, valid, path)
         return "", f"{len(images):,} of {images.name}", path.name, measures
     except Exception as error:
         return f"{type(error).__name__}: {error}", "", "", {}
@@ -156,33 +155,32 @@ def _images(trial: Trial, seed: int) -> tuple[Images, Images]:
     return images[start:start + trial.num_images], valid[:trial.num_valid]
 
 
-def _known(path: Path) -> dict[str, float] | None:
-    """What a finished training was measured to have, if by the code of today."""
+def _known(path: Path, trial: Trial) -> dict[str, float] | None:
+    """What a finished training was measured to have, if at the same size and by the code of today."""
     if not path.exists():
         return None
     found = json.loads(path.read_text())
-    return found["measures"] if found["code"] == _code() else None
+    return found["measures"] if found["how"] == _how(trial) else None
 
 
 def _trained(trial: Trial, config: TrainConfig, images: Images, valid: Images, path: Path) -> dict[str, float]:
     fresh, start = not path.exists(), time.perf_counter()
     run = fit(trial.recipe, images, valid, config, path)
     seconds = {"seconds": time.perf_counter() - start} if fresh else {}
-    if not (run.epochs and run.epochs[-1]["epoch"] == config.num_epochs and run.saved):
+    if not run.finished(config.num_epochs):
         raise KeyboardInterrupt                 # half a training is no result
     probes = every_probe(valid)[0]
     scores = evaluate({"": (run.model, run.objective)}, valid, probes, size=trial.measured_at)[""]
     losses = run.history["loss"]
     measures = {name: estimate.value for name, estimate in scores.estimates.items()} | seconds | {
         "loss": float(losses[-1]), "oscillation": oscillation(losses)}
-    write_whole(path / RESULT, json.dumps({"code": _code(), "measures": measures}).encode())
+    write_whole(path / RESULT, json.dumps({"how": _how(trial), "measures": measures}).encode())
     return measures
 
 
-@cache
-def _code() -> list[str]:
-    """Digests of the code that measures."""
-    return [code_digest((paths.PACKAGE / f"{name}.py").read_text()) for name in MEASURING]
+def _how(trial: Trial) -> list[Any]:
+    """All that decides what a training is measured to have: the size, and digests of the code."""
+    return [trial.measured_at, *(code_digest((paths.PACKAGE / f"{name}.py").read_text()) for name in MEASURING)]
 
 
 def _outcome(future: Any) -> tuple[str, str, str, dict[str, float]]:

@@ -8,10 +8,10 @@ import numpy as np
 from scipy import stats
 
 from colorlib.ablation import Row
-from colorlib.evaluation import FRECHET, MEASURES
+from colorlib.evaluation import EVERY
 
 VERDICTS = ("confirmed", "refuted", "no difference that matters", "not enough evidence")
-BETTER = {name: measure.better for name, measure in (MEASURES | {"frechet": FRECHET}).items()} | {
+BETTER = {name: measure.better for name, measure in EVERY.items()} | {
     "loss": "less", "oscillation": "less", "seconds": "less"}
 KINDS = ("better", "similar", "no worse")
 
@@ -28,15 +28,24 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Claim:
-    """"``better`` has a better ``metric`` than ``than``": or one that is similar, or no worse."""
+    """"``better`` has a better ``metric`` than ``than``": or one that is similar, or no worse.
+
+    Raises:
+        ValueError: for a metric or a kind that there is not.
+    """
 
     text: str
-    metric: str                  # a key of MEASURES, or "frechet", "loss", "oscillation", "seconds"
+    metric: str                  # a key of EVERY, or "loss", "oscillation", "seconds"
     better: str | float          # a variant; or a number, such as that of the truth
     than: str | float
     smallest_effect: float       # a difference that matters, in the metric's unit: fixed before the trainings
     kind: str = "better"         # one of KINDS
     direction: str | None = None         # "more" or "less", where the claim is not about which is better
+
+    def __post_init__(self):
+        for name, value, known in [("metric", self.metric, BETTER), ("kind", self.kind, KINDS)]:
+            if value not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
 
     def judge(self, rows: Sequence[Row]) -> Verdict:
         """Compare by seed: what the seeds share, such as the order of the images, cancels out.

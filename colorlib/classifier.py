@@ -1,9 +1,9 @@
 """A small network that names what is in a picture of CIFAR-10: a judge of whether colors make things recognizable."""
 
-import json
+import copy
 from pathlib import Path
 
-import safetensors
+import safetensors.torch
 import torch
 from torch import Tensor, nn
 
@@ -45,9 +45,8 @@ def save_classifier(path: Path, model: Classifier) -> None:
     Raises:
         WriteError: if they cannot be written.
     """
-    weights = {name: tensor.half().contiguous() if tensor.is_floating_point() else tensor
-               for name, tensor in model.state_dict().items()}
-    write_whole(path, safetensors.torch.save(weights, metadata={"classes": json.dumps(CLASSES)}))
+    weights = {name: tensor.contiguous() for name, tensor in copy.deepcopy(model).half().state_dict().items()}
+    write_whole(path, safetensors.torch.save(weights))
 
 
 def load_classifier(path: Path | None = None) -> Classifier:

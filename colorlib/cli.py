@@ -82,7 +82,7 @@ def _train(options: argparse.Namespace) -> int:
     for row in run.epochs:
         say("epoch {epoch:.0f}: validation loss {valid_loss:.4f}, PSNR {valid_psnr:.2f} dB, "
             "ab MAE {valid_ab_mae:.2f} Lab units, colorfulness {valid_colorfulness:.2f} of the truth".format(**row))
-    done = bool(run.epochs) and run.epochs[-1]["epoch"] == options.epochs and run.saved
+    done = run.finished(options.epochs)
     say(f"{'done' if done else 'not finished'}: {run.path}")
     return 0 if done else 1
 
@@ -143,22 +143,15 @@ def _colorize(options: argparse.Namespace) -> int:
 
     wish = coloring.Wish(options.temperature, options.saturation, options.format, options.compare, options.overwrite)
     if "-" in (options.out, *options.inputs):
-        return _colorize_pipe(options, wish)
+        if options.inputs != ["-"] or options.out != "-":
+            raise ValueError("a pipe is colored by itself: colorlib colorize - -o -")
+        data, colorizer = sys.stdin.buffer.read(), Colorizer(options.weights)
+        sys.stdout.buffer.write(coloring.color_bytes(data, "the pipe", colorizer, wish, options.format))
+        return 0
     tasks = coloring.plan(options.inputs, options.out, wish)
     outcomes = coloring.with_bar(coloring.color_files(tasks, Colorizer(options.weights), wish), len(tasks))
     print(coloring.summed_up(outcomes))
     return int(any(outcome.fate == "failed" for outcome in outcomes))
-
-
-def _colorize_pipe(options: argparse.Namespace, wish: "coloring.Wish") -> int:  # noqa: F821 (imported when it is needed)
-    from colorlib import coloring
-    from colorlib.colorizer import Colorizer
-
-    if options.inputs != ["-"] or options.out != "-":
-        raise ValueError("a pipe is colored by itself: colorlib colorize - -o -")
-    data = coloring.color_bytes(sys.stdin.buffer.read(), "the pipe", Colorizer(options.weights), wish, options.format)
-    sys.stdout.buffer.write(data)
-    return 0
 
 
 def _add_ablate(commands: argparse._SubParsersAction) -> None:

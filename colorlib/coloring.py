@@ -5,16 +5,18 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 from tqdm.auto import tqdm
 
+from colorlib.cache import writing
 from colorlib.colorizer import Colorizer, gray_copy
 from colorlib.decoding import decode, many_pictures, prepare_pillow
 from colorlib.encoding import FORMATS, encode, format_of, telling
-from colorlib.errors import ColorlibError, DataError, PictureError, no_room
+from colorlib.errors import ColorlibError, DataError, PictureError
 from colorlib.files import open_tree
 from colorlib.writing import write_whole
 
@@ -81,11 +83,11 @@ def plan(inputs: Iterable[str], out: str, wish: Wish) -> list[Task]:
     once: dict[Path, Task] = {}
     for task in (task for path in found for task in _below(path, Path(out), len(found) > 1)):
         once.setdefault(task.source.resolve(), task)
-    tasks = once.values()
-    if not tasks:
+    if not once:
         raise DataError(f"there are no files in {', '.join(map(str, found))}")
-    wanted = Counter(_named(task, wish) for task in tasks)               # cat.gif and cat.bmp would both be cat.png
-    return [task._replace(target=_named(task, wish, whole=wanted[_named(task, wish)] > 1)) for task in tasks]
+    targets = {task: _named(task, wish) for task in once.values()}
+    wanted = Counter(targets.values())                                   # cat.gif and cat.bmp would both be cat.png
+    return [task._replace(target=_named(task, wish, whole=wanted[target] > 1)) for task, target in targets.items()]
 
 
 def color_files(tasks: list[Task], colorizer: Colorizer, wish: Wish) -> Iterator[Outcome]:
@@ -179,14 +181,15 @@ def _below(path: Path, out: Path, of_several: bool) -> Iterator[Task]:
         for name, _, trouble in tree.list():
             is_result = folder in inner.parents and inner in (folder / name).parents
             if not is_result and (trouble or not name.endswith("/")):
-                yield Task(path / name, top / name if _is_picture(path / name) else None, trouble)
+                yield Task(path / name, top / name if Path(name).suffix.lower() in _extensions() else None, trouble)
 
 
-def _is_picture(path: Path) -> bool:
-    """Whether a file has the name of a picture."""
+@cache
+def _extensions() -> frozenset[str]:
+    """Those of what Pillow opens; of HEIC also where it cannot, so that it is said what would help."""
     formats = prepare_pillow()
     known = {extension for extension, form in Image.registered_extensions().items() if form in formats}
-    return path.suffix.lower() in known - {".pdf"} | {".heic", ".heif"}
+    return frozenset(known | {".heic", ".heif"})
 
 
 def _named(task: Task, wish: Wish, whole: bool = False) -> Path | None:
@@ -206,7 +209,8 @@ def _named(task: Task, wish: Wish, whole: bool = False) -> Path | None:
 def _color_file(source: Path, target: Path, colorizer: Colorizer, wish: Wish) -> Outcome:
     try:
         data = color_bytes(source.read_bytes(), str(source), colorizer, wish, format_of(target))
-        _make_folder(target.parent)
+        with writing(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
         write_whole(target, data)
     except PictureError as error:
         return Outcome(source, "failed", error.cause)
@@ -217,13 +221,6 @@ def _color_file(source: Path, target: Path, colorizer: Colorizer, wish: Wish) ->
     except Exception as error:                            # too little memory, or what nobody foresaw
         return Outcome(source, "failed", f"{type(error).__name__}: {error}")
     return Outcome(source, "done")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise no_room(folder, error) from error
 
 
 def _side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:

@@ -13,7 +13,6 @@ from colorlib.decoding import normal
 from colorlib.fullsize import colored, lightness, lines
 from colorlib.pretrained import load_pretrained
 
-DEFAULT = "photos"
 LONGEST = 4          # of what the network sees: the longer side, in shorter sides; what is longer is squeezed
 
 
@@ -31,7 +30,7 @@ class Colorizer:
         RunError: for weights that are not there, damaged, or not ours.
     """
 
-    def __init__(self, weights: str | os.PathLike = DEFAULT, size: int | None = None):
+    def __init__(self, weights: str | os.PathLike = "photos", size: int | None = None):
         self.model, self.recipe = load_pretrained(weights)
         self.objective = self.recipe.build_objective()
         self.size = size or self.recipe.size

@@ -69,14 +69,15 @@ MEASURES: Mapping[str, Measure] = {
     "won_back": Measure("won back of what gray loses", "more", ("recognized", "gray_recognized", "true_recognized"),
                         lambda ours, gray, true: (ours - gray) / (true - gray)),
 }
-FRECHET = Measure("Frechet distance, VGG16 (not FID)", "less", ("rows", "true_rows"))
+# With the one that is no mean over images, and so has no interval.
+EVERY = MEASURES | {"frechet": Measure("Frechet distance, VGG16 (not FID)", "less", ("rows", "true_rows"))}
 
 
 @dataclass(frozen=True)
 class Scores:
     """What was measured of one colorizer."""
 
-    estimates: dict[str, Estimate]                  # a key of MEASURES, or "frechet", whose interval is NaN
+    estimates: dict[str, Estimate]                  # a key of EVERY; the interval of "frechet" is NaN
     per_image: Columns = field(repr=False)          # what they are made of
 
 

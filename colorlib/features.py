@@ -26,13 +26,13 @@ class Known(NamedTuple):
     linear: str                  # LPIPS's name for it
 
 
-# ``classifier`` is our own, of CIFAR-10, for pictures of 32 px.
-NAMES = ("vgg16", "alexnet", "classifier")
-CLASSIFIER_TAPS = (2, 6, 9, 13, 16)
 KNOWN = {
     "vgg16": Known((3, 8, 15, 22, 29), "vgg16_features_lpips.safetensors", "vgg"),
     "alexnet": Known((1, 4, 7, 9, 11), "alexnet_features_lpips.safetensors", "alex"),
 }
+# ``classifier`` is our own, of CIFAR-10, for pictures of 32 px.
+NAMES = (*KNOWN, "classifier")
+CLASSIFIER_TAPS = (2, 6, 9, 13, 16)
 
 
 class Features(nn.Module):
@@ -89,10 +89,7 @@ def load_features(name: str) -> Features:
     if name == "classifier":
         return Features(load_classifier().layers, CLASSIFIER_TAPS, (0.5,) * 3, (0.25,) * 3)
     layers = _untrained(name)
-    if copy := _copy(name):
-        weights, path = copy
-    else:
-        weights, path = _download(name)
+    weights, path = _copy(name) or _download(name)
     try:
         layers.load_state_dict({key.removeprefix("features."): value.float() for key, value in weights.items()
                                 if key.startswith("features.")})

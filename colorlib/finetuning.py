@@ -1,4 +1,4 @@
-"""Teach a trained network the colors of your own photos, in minutes."""
+"""Teach a trained network the colors of your own photos."""
 
 import os
 

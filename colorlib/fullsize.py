@@ -17,7 +17,7 @@ from torch import Tensor
 
 from colorlib import color
 
-STRIP = 2**18        # pixels that are worked on at a time: they fit into the processor's cache
+STRIP = 2**18        # pixels that are worked on at a time
 LEVELS = 2**14       # of linear light, to look the gamma up
 
 

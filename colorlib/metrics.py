@@ -34,8 +34,7 @@ def ab_mae(predicted: Tensor, actual: Tensor) -> Tensor:
     Returns:
         (B,) in Lab units.
     """
-    (_, ab_hat), (_, ab) = color.split_lab(predicted), color.split_lab(actual)
-    return (ab_hat - ab).abs().flatten(1).mean(1)
+    return _ab_error(predicted, actual).abs().flatten(1).mean(1)
 
 
 def ab_mse(predicted: Tensor, actual: Tensor) -> Tensor:
@@ -47,8 +46,7 @@ def ab_mse(predicted: Tensor, actual: Tensor) -> Tensor:
     Returns:
         (B,) in squared Lab units.
     """
-    (_, ab_hat), (_, ab) = color.split_lab(predicted), color.split_lab(actual)
-    return (ab_hat - ab).square().flatten(1).mean(1)
+    return _ab_error(predicted, actual).square().flatten(1).mean(1)
 
 
 def rgb_mae(predicted: Tensor, actual: Tensor) -> Tensor:
@@ -75,8 +73,7 @@ def accuracy(predicted: Tensor, actual: Tensor, tolerance: float) -> Tensor:
 
 def ab_distance(predicted: Tensor, actual: Tensor) -> Tensor:
     """Each pixel's error in the ab plane, rgb (B, 3, H, W) both -> (B, H, W) in Lab units, at most 150."""
-    (_, ab_hat), (_, ab) = color.split_lab(predicted), color.split_lab(actual)
-    return (ab_hat - ab).square().sum(1).sqrt().clamp(max=150)
+    return _ab_error(predicted, actual).square().sum(1).sqrt().clamp(max=150)
 
 
 def ab_auc(predicted: Tensor, actual: Tensor) -> Tensor:
@@ -141,3 +138,9 @@ def validate(model: nn.Module, objective: Objective, images: Images, batch_size:
     loss, psnr_mean, ab_mae_mean, ab_auc_mean, ours, theirs = (sum_ / count for sum_ in sums)
     ratio = ours / theirs if theirs else math.nan                  # photos without color have no such fraction
     return {"loss": loss, "psnr": psnr_mean, "ab_mae": ab_mae_mean, "auc": ab_auc_mean, "colorfulness": ratio}
+
+
+def _ab_error(predicted: Tensor, actual: Tensor) -> Tensor:
+    """rgb (B,3,H,W) both -> the difference of ab, (B,2,H,W) in Lab units."""
+    (_, ab_hat), (_, ab) = color.split_lab(predicted), color.split_lab(actual)
+    return ab_hat - ab

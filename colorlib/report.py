@@ -12,15 +12,13 @@ import numpy as np
 from torch import nn
 
 from colorlib import data, metrics
+from colorlib.cache import writing
 from colorlib.checkpoints import load_weights
-from colorlib.errors import no_room
-from colorlib.evaluation import FRECHET, MEASURES, Scores
+from colorlib.evaluation import EVERY, Scores
 from colorlib.images import Images
 from colorlib.objectives import Objective
 from colorlib.pretrained import shipped
 from colorlib.writing import write_whole
-
-LINES = MEASURES | {"frechet": FRECHET}
 
 
 def to_measure(name: str, split: str, size: int, limit: int | None = None) -> tuple[Images, Images]:
@@ -65,7 +63,7 @@ def table(scores: Mapping[str, Scores]) -> str:
     columns = [max(16, len(name) + 2) for name in scores]
     head = f"{'':36}" + "".join(f"{name:>{width}}" for name, width in zip(scores, columns, strict=True))
     lines = [head]
-    for key, measure in LINES.items():
+    for key, measure in EVERY.items():
         found = [score.estimates.get(key) for score in scores.values()]
         if any(found):
             cells = (_cell(*estimate) for estimate in found)
@@ -91,12 +89,10 @@ def write_json(path: str | os.PathLike, scores: Mapping[str, Scores], images: Im
 def expect_writable(path: str | os.PathLike) -> None:
     """Raise a WriteError now, if a file could not be written later; its folder is made."""
     path = Path(path)
-    try:
+    with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, f"{path.name} is a folder")
-    except OSError as error:
-        raise no_room(path.parent, error) from error
 
 
 def _cell(value: float, low: float, high: float) -> str:

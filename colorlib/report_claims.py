@@ -27,7 +27,7 @@ class Question:
 
 
 def base() -> Trial:
-    """The study's network and settings, at half the width, so that three seeds of everything are a matter of hours."""
+    """The study's network and settings, at half the width, since everything is trained with several seeds."""
     width = scaled(smoke=8, course=32, full=32)
     config = TrainConfig(scaled(smoke=3, course=3, full=5), 64, 0.001)
     return Trial(Recipe("course", "rgb-l2", 32, {"width": width}), config,

@@ -154,6 +154,10 @@ class Run:
         """rgb (B,3,H,W) -> what the network makes of its lightness: rgb (B,3,H,W) in [0,1]."""
         return colorize(self.model, self.objective, to_tensor(rgb))
 
+    def finished(self, num_epochs: int) -> bool:
+        """Whether all epochs are done, and in the run directory."""
+        return bool(self.epochs) and self.epochs[-1]["epoch"] == num_epochs and self.saved
+
     @property
     def epochs(self) -> list[dict[str, float]]:
         """The rows of the history that end an epoch: its validation."""

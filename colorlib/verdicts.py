@@ -7,8 +7,8 @@ from concurrent.futures import Executor
 from pathlib import Path
 
 from colorlib.ablation import Row, Study, read_table, write_table
+from colorlib.cache import writing
 from colorlib.claims import Claim, Verdict
-from colorlib.errors import no_room
 from colorlib.report_claims import Question, questions
 from colorlib.writing import write_whole
 
@@ -35,10 +35,8 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
     variants = {name: trial for question in chosen.values() for name, trial in question.variants.items()}
     rows = Study(variants, range(seeds)).run(executor)
     if out is not None:
-        try:
+        with writing(out):
             out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise no_room(out, error) from error
         table = out / "trainings.csv"
         before = {(row.variant, row.seed): row for row in read_table(table)} if table.exists() else {}
         every = [*(before | {(row.variant, row.seed): row for row in rows}).values()]

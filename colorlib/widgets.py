@@ -9,7 +9,7 @@ from PIL import Image
 from torch import Tensor
 
 from colorlib import color
-from colorlib.objectives import ABClassification
+from colorlib.objectives import Objective
 
 Picture = Tensor | np.ndarray
 STEPS = 10          # positions from one picture to the next
@@ -45,14 +45,14 @@ def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: i
     return ipywidgets.VBox([picture, position, number], layout=ipywidgets.Layout(align_items="flex-start"))
 
 
-def temperature_slider(logits: Tensor, L: Tensor, objective: ABClassification, start: float = 0.38,
+def temperature_slider(logits: Tensor, L: Tensor, objective: Objective, start: float = 0.38,
                        height: int = 320) -> ipywidgets.Widget:
     """A slider from the mode (0) to the mean (1) of what a network believes of some pictures, side by side.
 
     Args:
         logits: (N, Q, h, w), the output of a network that classifies.
         L: (N, 1, H, W) in [0, 100].
-        objective: what reads the logits.
+        objective: what reads the logits, at any temperature.
         start: the temperature to begin with, a multiple of 0.02 from 0 to 1.
         height: of the pictures on the screen, in pixels.
     """

@@ -117,7 +117,6 @@ def test_the_tables_are_fit_for_gradients_whoever_asked_first():
 def test_the_mean_color_keeps_its_digits_in_bfloat16():
     logits = 3 * torch.randn(1, Q, 4, 4, generator=torch.Generator().manual_seed(0))
     with torch.autocast("cpu", torch.bfloat16):
-        assert torch.equal(bins.annealed_mean(logits), bins.annealed_mean(logits.clone()))
         low = bins.annealed_mean(logits)
     assert torch.equal(low, bins.annealed_mean(logits))
 

@@ -8,21 +8,17 @@ import sys
 
 import numpy as np
 import pytest
+import tiny
 from PIL import ExifTags, Image, ImageCms
 
 from colorlib import coloring
-from colorlib.checkpoints import save_weights
 from colorlib.cli import main
 from colorlib.encoding import FORMATS
-from colorlib.recipe import Recipe
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    recipe = Recipe("unet", "ab-l1", 16, {"width": 8, "depth": 2})
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_weights(path, recipe.build_model(), recipe)
-    return str(path)
+    return str(tiny.weights(tmp_path_factory.mktemp("weights")))
 
 
 @pytest.fixture

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import tiny
 import torch
 from PIL import Image
 from tiny import divide
 
-from colorlib.checkpoints import load_weights, save_weights
+from colorlib.checkpoints import load_weights
 from colorlib.colorizer import Colorizer
 from colorlib.errors import DataError
 from colorlib.finetuning import finetune
@@ -33,9 +34,7 @@ def test_it_begins_with_what_was_learned(tmp_path, home, samples):
 
 @pytest.fixture
 def weights(tmp_path):
-    recipe = Recipe("unet", "ab-l1", 16, {"width": 8, "depth": 2})
-    save_weights(tmp_path / "tiny.safetensors", recipe.build_model(), recipe)
-    return tmp_path / "tiny.safetensors"
+    return tiny.weights(tmp_path)
 
 
 def test_a_folder_of_orange_photos_teaches_orange(weights, tmp_path, home):

@@ -5,15 +5,14 @@ import os
 
 import psutil
 import pytest
+import tiny
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from colorlib.checkpoints import save_weights
 from colorlib.coloring import Wish, color_bytes
 from colorlib.colorizer import Colorizer
 from colorlib.errors import PictureError
-from colorlib.recipe import Recipe
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "ICO")
 
@@ -45,10 +44,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 
 @pytest.fixture(scope="module")
 def colorizer(tmp_path_factory):
-    recipe = Recipe("unet", "ab-l1", 8, {"width": 4, "depth": 1})
-    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    save_weights(path, recipe.build_model(), recipe)
-    return Colorizer(path)
+    return Colorizer(tiny.weights(tmp_path_factory.mktemp("weights"), size=8, width=4, depth=1))
 
 
 def outcome(data: bytes, colorizer: Colorizer) -> str:

@@ -1,5 +1,8 @@
 """A training small enough for a test: its recipe, its settings, its files."""
 
+from pathlib import Path
+
+from colorlib.checkpoints import save_weights
 from colorlib.images import Images
 from colorlib.recipe import Recipe
 from colorlib.runs import Run
@@ -19,3 +22,10 @@ def divide(samples: Images) -> tuple[Images, Images]:
 def contents(run: Run) -> dict[str, bytes]:
     """The bytes of all that a run leaves behind."""
     return {name: (run.path / name).read_bytes() for name in FILES}
+
+
+def weights(folder: Path, size: int = 16, **options: int) -> Path:
+    """A file with the weights of an untrained UNet that predicts ab."""
+    recipe = Recipe("unet", "ab-l1", size, {"width": 8, "depth": 2} | options)
+    save_weights(folder / "tiny.safetensors", recipe.build_model(), recipe)
+    return folder / "tiny.safetensors"
