@@ -69,7 +69,7 @@ def tightest(device: torch.device, team: PartialState) -> Limit:
     if device.type == "cuda":
         free, total = torch.cuda.mem_get_info(device)
         return Limit(str(device), total, total - free)
-    _give_back()
+    give_back()
     team.wait_for_everyone()                                     # until all have what they hold now
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", team.num_processes))
     least = min(limits(processes), key=lambda limit: limit.left)
@@ -99,13 +99,14 @@ def freed_memory_kept() -> Iterator[None]:
     finally:
         for option, value in defaults.items():
             _glibc("mallopt", option, value)
-        _give_back()
+        give_back()
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4                        # from glibc's malloc.h
 
 
-def _give_back() -> None:
+def give_back() -> None:
+    """Hand what was freed, and only kept at hand, back to the system."""
     _glibc("malloc_trim", 0)
 
 
