@@ -45,18 +45,19 @@ class Studio:
         self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
         self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", layout=wide)
         self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", layout=wide)
-        self.temperature = ipywidgets.FloatSlider(0.38, min=0, max=1, step=0.02, description="temperature", layout=wide)
+        self.temperature = ipywidgets.FloatSlider(1, min=0, max=1, step=0.02, description="temperature", layout=wide)
         self.unsure = ipywidgets.Checkbox(False, description="show where the network is unsure")
         self.picture = ipywidgets.Image(format="png")
         self.button = ipywidgets.Button(description="color at full size")
         self.message, self.download = ipywidgets.HTML(), ipywidgets.HTML()
         self.data, self.name = b"", ""
-        for widget, react in [(self.upload, self._uploaded), (self.sample, self._chosen), (self.weights, self._painted),
+        for widget, react in [(self.upload, self._uploaded), (self.sample, self._chosen), (self.weights, self._taken),
                               (self.saturation, self._painted), (self.temperature, self._painted),
                               (self.compare, self._shown), (self.unsure, self._shown)]:
             widget.observe(react, "value")
         self.button.on_click(self._full_size)
         self._chosen()
+        self._taken()
 
     @property
     def page(self) -> ipywidgets.Widget:
@@ -94,9 +95,15 @@ class Studio:
         self.message.value = self.download.value = ""
         self._painted()
 
+    def _taken(self, _: Any = None) -> None:
+        temperature = self.colorizer.objective.temperature
+        self.temperature.disabled = self.unsure.disabled = temperature is None
+        if temperature is not None:
+            self.temperature.value = temperature             # what these weights are read at, unless it is moved
+        self._painted()
+
     def _painted(self, _: Any = None) -> None:
         self.colored = self.colorizer(self.photo, self._temperature, self.saturation.value)
-        self.temperature.disabled = self.unsure.disabled = self.colorizer.objective.temperature is None
         self.download.value = ""
         self._shown()
 

@@ -107,6 +107,7 @@ def test_only_weights_that_classify_have_a_temperature(studio):
     assert studio.temperature.disabled
     studio.weights.value = studio.weights.options[1]
     assert not studio.temperature.disabled
+    assert studio.temperature.value == 0.38
     assert not studio.unsure.disabled
 
 
