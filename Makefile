@@ -2,6 +2,7 @@
 # make data      download CIFAR-10 and Animals-10 into data/
 # make test      all tests, notebooks included
 # make lab       open the notebooks in JupyterLab
+# make app       color photos of your own on a web page
 # make bench     measure speed on this machine
 # make fuzz      color 10,000 damaged files
 # make clean     remove the environment, the runs and the caches (not the downloads)
@@ -14,7 +15,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: course data test lab bench fuzz clean
+.PHONY: course data test lab app bench fuzz clean
 
 course: $(READY)
 	$(BIN)/python -m colorlib.course
@@ -30,6 +31,9 @@ test: $(READY)
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
+app: $(READY)
+	$(BIN)/voila notebooks/07_your_photos.ipynb --strip_sources=True
+
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
 
@@ -44,5 +48,5 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"colorlib needs Python 3.10 or newer, $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet torch torchvision --index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --editable '.[dev,hub,heic,measures,cluster]'
+	$(BIN)/pip install --quiet --editable '.[dev,hub,heic,measures,cluster,app,browser]'
 	@touch $@

@@ -1,9 +1,6 @@
 """A study: variants of one training, several seeds each; whatever was trained once is never trained again."""
 
-import csv
-import io
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
@@ -17,7 +14,6 @@ from tqdm.auto import tqdm
 
 from colorlib import data, paths
 from colorlib.config import TrainConfig
-from colorlib.errors import DataError
 from colorlib.evaluation import evaluate, every_probe
 from colorlib.identity import code_digest, identity, named_by_content
 from colorlib.images import Images
@@ -117,35 +113,6 @@ def oscillation(losses: np.ndarray) -> float:
 def curves(row: Row) -> dict[str, np.ndarray]:
     """The columns of the history of one training."""
     return read_history(paths.runs_dir() / row.run / "history.csv")
-
-
-def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """All rows as CSV, one a training.
-
-    Raises:
-        WriteError: if it cannot be written.
-    """
-    names = list(dict.fromkeys(name for row in rows for name in row.measures))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["variant", "seed", "error", "data", "run", *names])
-    writer.writerows([*row[:5], *(f"{row.measures[name]:.6g}" if name in row.measures else "" for name in names)]
-                     for row in rows)
-    write_whole(path, text.getvalue().encode())
-
-
-def read_table(path: str | os.PathLike) -> list[Row]:
-    """What ``write_table`` wrote.
-
-    Raises:
-        DataError: for a file that is missing, or no such table.
-    """
-    try:
-        with Path(path).open(newline="") as file:
-            return [Row(line.pop("variant"), int(line.pop("seed")), *map(line.pop, ("error", "data", "run")),
-                        {name: float(value) for name, value in line.items() if value}) for line in csv.DictReader(file)]
-    except (OSError, KeyError, ValueError, AttributeError) as error:
-        raise DataError(f"{path} is no table of a study ({error}): run colorlib ablate to make it") from error
 
 
 def _images(trial: Trial, seed: int) -> tuple[Images, Images]:

@@ -1,16 +1,18 @@
 """The whole study repeated, and what came of each claim."""
 
-import csv
-import io
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
+from typing import Any
 
-from colorlib.ablation import Row, Study, read_table, write_table
+from colorlib.ablation import Row, Study
 from colorlib.cache import writing
 from colorlib.claims import Claim, Verdict
 from colorlib.report_claims import Question, questions
-from colorlib.writing import write_whole
+from colorlib.tables import curves_of, read_curves, read_table, write_curves, write_lines, write_table
+
+COLUMNS = ("number", "report", "claim", "metric", "better", "than", "smallest_effect", "effect", "low", "high",
+           "seeds", "verdict")
 
 
 def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | None = None,
@@ -20,12 +22,12 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
     Args:
         numbers: of the claims; by default all.
         seeds: trainings of each variant.
-        out: a folder for trainings.csv (a row each) and verdicts.csv (a row for each claim). Trainings that it holds
-            already, of other claims, stay.
+        out: a folder for trainings.csv (a row each), curves.csv (some points each) and verdicts.csv (a row for each
+            claim). Trainings that it holds already, of other claims, stay.
         executor: as for ``Study.run``.
 
     Raises:
-        DataError: if the folder holds a trainings.csv that is none.
+        DataError: if the folder holds a trainings.csv or a curves.csv that is none.
         ValueError: for a claim that has no such number.
         WriteError: if the tables cannot be written.
     """
@@ -35,13 +37,7 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
     variants = {name: trial for question in chosen.values() for name, trial in question.variants.items()}
     rows = Study(variants, range(seeds)).run(executor)
     if out is not None:
-        with writing(out):
-            out.mkdir(parents=True, exist_ok=True)
-        table = out / "trainings.csv"
-        before = {(row.variant, row.seed): row for row in read_table(table)} if table.exists() else {}
-        every = [*(before | {(row.variant, row.seed): row for row in rows}).values()]
-        write_table(table, every)
-        write_whole(out / "verdicts.csv", _as_csv([found for found in judged(every) if found[3].seeds]).encode())
+        _keep(rows, out)
     return rows
 
 
@@ -73,13 +69,19 @@ def _chosen(numbers: Sequence[int] | None) -> dict[int, Question]:
     return {number: every[number] for number in numbers or every}
 
 
-def _as_csv(verdicts: Sequence[tuple[int, str, Claim, Verdict]]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["number", "report", "claim", "metric", "better", "than", "smallest_effect", "effect", "low",
-                     "high", "seeds", "verdict"])
-    for number, report, claim, verdict in verdicts:
-        effect = [f"{value:.5g}" for value in (verdict.effect, verdict.low, verdict.high)]
-        writer.writerow([number, report, claim.text, claim.metric, claim.better, claim.than, claim.smallest_effect,
-                         *effect, verdict.seeds, verdict.word])
-    return text.getvalue()
+def _keep(rows: Sequence[Row], out: Path) -> None:
+    """Write the tables, with what the folder holds already of other trainings."""
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    table, curves = out / "trainings.csv", out / "curves.csv"
+    before = {(row.variant, row.seed): row for row in read_table(table)} if table.exists() else {}
+    every = [*(before | {(row.variant, row.seed): row for row in rows}).values()]
+    write_table(table, every)
+    write_curves(curves, (read_curves(curves) if curves.exists() else {}) | curves_of(rows))
+    write_lines(out / "verdicts.csv", COLUMNS, (_cells(*found) for found in judged(every) if found[3].seeds))
+
+
+def _cells(number: int, report: str, claim: Claim, verdict: Verdict) -> list[Any]:
+    effect = [f"{value:.5g}" for value in (verdict.effect, verdict.low, verdict.high)]
+    return [number, report, claim.text, claim.metric, claim.better, claim.than, claim.smallest_effect, *effect,
+            verdict.seeds, verdict.word]

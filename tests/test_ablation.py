@@ -15,7 +15,7 @@ import skimage.color
 import torch
 
 from colorlib import ablation, data, verdicts
-from colorlib.ablation import Study, Trial, curves, oscillation, read_table, write_table
+from colorlib.ablation import Study, Trial, curves, oscillation
 from colorlib.cli import main
 from colorlib.config import TrainConfig
 from colorlib.errors import DataError
@@ -25,6 +25,7 @@ from colorlib.models import Constant
 from colorlib.objectives import ABRegression
 from colorlib.recipe import Recipe
 from colorlib.report_claims import questions
+from colorlib.tables import read_curves, read_table, thinned, write_table
 
 BASE = Trial(Recipe("unet", "ab-l1", 16, {"width": 4, "depth": 2}), TrainConfig(1, 16, 0.01, threads=1),
              data="samples", num_images=64, num_valid=20)
@@ -142,6 +143,17 @@ def test_two_workers_of_a_dask_cluster_find_the_same(home, tmp_path, monkeypatch
         assert table(Study(VARIANTS, (0, 1)).run(client.get_executor())) == expected
 
 
+def test_a_curve_is_thinned_to_the_mean_of_its_parts():
+    history = {"step": np.arange(1.0, 9), "epoch": np.array([1.0] * 4 + [2] * 4), "loss": np.arange(8.0),
+               "valid_ab_mae": np.array([np.nan] * 3 + [9.0] + [np.nan] * 3 + [8.0])}
+    few = thinned(history, 4)
+    assert few["epoch"].tolist() == [0.5, 1, 1.5, 2]
+    assert few["loss"].tolist() == [0.5, 2.5, 4.5, 6.5]
+    assert few["valid_ab_mae"][[1, 3]].tolist() == [9, 8]
+    assert np.isnan(few["valid_ab_mae"][[0, 2]]).all()
+    assert len(thinned(history)["loss"]) == 8
+
+
 def test_a_steady_loss_does_not_oscillate():
     assert oscillation(np.full(20, 0.5)) == 0
     assert oscillation(np.array([9.0, 9, 9, 9, 1, 3, 1, 3])) == pytest.approx(1)            # steps of 2, a mean of 2
@@ -181,6 +193,9 @@ def test_ablate_on_the_command_line(home, tmp_path, capsys):
     assert "of samples" in out
     assert main([*command[:2], "2", *command[3:]]) == 0
     assert len(read_table(tmp_path / "out" / "trainings.csv")) == 6, "the trainings of before are still there"
+    found = read_curves(tmp_path / "out" / "curves.csv")
+    assert {name: len(seeds) for name, seeds in found.items()} == {"study": 2, "8 layers": 2, "no bias": 2}
+    assert found["study"][1]["epoch"][-1] == 3
     capsys.readouterr()
     assert main([*command[:2], "1,x", *command[3:]]) == 2
     assert "claims are numbers" in capsys.readouterr().err

@@ -19,7 +19,7 @@ LAYERS = ["paths", "budget", "errors", "writing", "interrupt", "cgroups", "memor
           "survey", "download", "hubs", "images", "classifier", "features", "perception", "sources", "photos",
           "catalog", "preparing", "data", "models", "objectives", "recipe", "checkpoints", "pretrained", "fullsize",
           "colorizer", "coloring", "metrics", "evaluation", "report", "optimizers", "config", "runs", "identity",
-          "trainer", "training", "ablation", "claims", "report_claims", "verdicts", "finetuning", "figures",
+          "trainer", "training", "ablation", "tables", "claims", "report_claims", "verdicts", "finetuning", "figures",
           "bin_figures", "widgets", "studio", "course", "cli"]
 
 
@@ -28,7 +28,7 @@ def requirements(lines):
 
 
 def test_environment_yml_and_pyproject_agree():
-    names = ("dependencies", "hub", "heic", "measures", "cluster", "dev")
+    names = ("dependencies", "hub", "heic", "measures", "cluster", "app", "dev")
     lists = [re.search(rf"{name} = \[(.*?)\]", PYPROJECT, re.S)[1] for name in names]
     ours = requirements(re.findall(r'"(.+?)"', "".join(lists)))
     ours["python"] = re.search(r'requires-python = "(.+?)"', PYPROJECT)[1]

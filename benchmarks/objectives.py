@@ -1,0 +1,98 @@
+"""Objectives compared on equal training time: ``python benchmarks/objectives.py OUT``, killed and started at will.
+
+How many photos a second each objective trains with is timed first and kept in OUT/speeds.json, so that a run that is
+started again has the same plan; then every variant trains for as long, with several seeds. OUT/objectives.csv has a
+row for each training, measured on 2,000 photos of CIFAR-10 held out. The network is the same for all but for its last
+layer, and for the study's own.
+"""
+
+import argparse
+import json
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+
+from colorlib import data
+from colorlib.ablation import Row, Study, Trial
+from colorlib.config import TrainConfig
+from colorlib.evaluation import EVERY
+from colorlib.recipe import Recipe
+from colorlib.tables import write_table
+from colorlib.training import fit
+
+NET = {"width": 32, "depth": 3, "patch": 2}
+HALF = NET | {"full_size": False}
+RECIPES: Mapping[str, Recipe] = {
+    "study: CourseNet, RGB L2": Recipe("course", "rgb-l2"),
+    "study: CourseNet, RGB L1": Recipe("course", "rgb-l1"),
+    "RGB L2": Recipe("unet", "rgb-l2", 32, NET),
+    "RGB L1": Recipe("unet", "rgb-l1", 32, NET),
+    "ab L2": Recipe("unet", "ab-l2", 32, NET),
+    "ab L1": Recipe("unet", "ab-l1", 32, NET),
+    "bins": Recipe("unet", "bins", 32, HALF, {"rebalance": 1.0}),
+    "bins, rebalanced": Recipe("unet", "bins", 32, HALF, {"rebalance": 0.5}),
+    "ab L2 + perceptual": Recipe("unet", "perceptual", 32, NET, {"features": "classifier", "weight": 0.02}),
+}
+SHOWN = ("ab_mae", "psnr", "acc5", "auc", "auc_rebalanced", "colorfulness", "lpips_alexnet", "frechet", "recognized")
+
+
+def config(name: str, num_epochs: int) -> TrainConfig:
+    """Each as it is trained best: the study's as the study did, the others with one cycle of learning rates."""
+    if name.startswith("study"):
+        return TrainConfig(num_epochs, 64, 0.001)
+    return TrainConfig(num_epochs, 128, 0.003, "adamw", weight_decay=0.05, schedule="one-cycle")
+
+
+def speed(name: str, recipe: Recipe) -> float:
+    """Photos a second, timed over an epoch of 4,096 after one that warms up."""
+    train, valid = data.load_to_train("cifar10")
+    seconds = []
+    for count in (512, 4096):
+        with TemporaryDirectory() as folder:
+            start = time.perf_counter()
+            fit(recipe, train[:count], valid[:64], config(name, 1), Path(folder) / "run")
+            seconds.append(time.perf_counter() - start)
+    return (4096 - 512) / (seconds[1] - seconds[0])                 # what both begin with cancels out
+
+
+def trial(name: str, recipe: Recipe, photos: float) -> Trial:
+    """As many epochs, of as many photos, as make up this number of photos."""
+    num_epochs = math.ceil(photos / 44_000)
+    return Trial(recipe, config(name, num_epochs), num_images=round(photos / num_epochs), num_valid=2_000)
+
+
+def show(rows: list[Row]) -> None:
+    """The mean over the seeds, and their standard deviation."""
+    print(f"{'':26}" + "".join(f"{name:>18}" for name in SHOWN))
+    for variant in dict.fromkeys(row.variant for row in rows):
+        found = [row.measures for row in rows if row.variant == variant and not row.error]
+        cells = [np.array([measures.get(name, np.nan) for measures in found]) for name in SHOWN]
+        print(f"{variant:26}" + "".join(f"{cell.mean():11.3f} ± {cell.std(ddof=1):.3f}" for cell in cells))
+    print("; ".join(f"{name}: {EVERY[name].label}" for name in SHOWN))
+
+
+def main() -> None:
+    """Time, train, write and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--minutes", type=float, default=3, help="of training, each")
+    parser.add_argument("--seeds", type=int, default=3)
+    options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
+    plan = options.out / "speeds.json"
+    speeds = json.loads(plan.read_text()) if plan.exists() else {}
+    for name in [name for name in RECIPES if name not in speeds]:
+        speeds[name] = speed(name, RECIPES[name])
+        plan.write_text(json.dumps(speeds, indent=1))
+    variants = {name: trial(name, recipe, 60 * options.minutes * speeds[name]) for name, recipe in RECIPES.items()}
+    rows = Study(variants, range(options.seeds)).run()
+    write_table(options.out / "objectives.csv", rows)
+    show(rows)
+
+
+if __name__ == "__main__":
+    main()
