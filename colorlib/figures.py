@@ -63,7 +63,7 @@ def loss_curves(histories: Mapping[str, Mapping[str, np.ndarray]], axes: Axes | 
         histories: a name -> the columns of a history.csv, as ``Run.history`` has them.
     """
     axes = axes or plt.subplots(figsize=(6, 3.5), layout="constrained")[1]
-    for (name, history), style in zip(histories.items(), cycle(_styles()), strict=False):
+    for (name, history), style in zip(histories.items(), cycle(styles()), strict=False):
         axes.plot(history["step"], history["loss"], linewidth=1, label=f"{name}, training", **style)
         ends = ~np.isnan(history["valid_loss"])
         axes.plot(history["step"][ends], history["valid_loss"][ends], "o", color=style["color"],
@@ -131,7 +131,7 @@ def dots(values: Mapping[str, Mapping[str, float]], label: str, axes: Axes | Non
     first = next(iter(values.values()))
     names = sorted(first, key=first.get)
     axes = axes or plt.subplots(figsize=(6, 0.3 * len(names) + 0.8), layout="constrained")[1]
-    for (series, of), marker, style in zip(values.items(), "osD^vP", _styles(), strict=False):
+    for (series, of), marker, style in zip(values.items(), "osD^vP", styles(), strict=False):
         axes.plot([of[name] for name in names], names, marker, color=style["color"], markeredgecolor="black",
                   label=series)
     axes.set(xlabel=label)
@@ -141,7 +141,7 @@ def dots(values: Mapping[str, Mapping[str, float]], label: str, axes: Axes | Non
     return axes
 
 
-def _styles() -> list[dict[str, str]]:
+def styles() -> list[dict[str, str]]:
     """Line styles that differ in color (Okabe and Ito's, safe for the color-blind) and in dashes (for gray print)."""
     colors = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
     return [{"color": c, "linestyle": s} for c, s in zip(colors, ("-", "--", "-.", ":", "-", "--"), strict=True)]

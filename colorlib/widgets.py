@@ -1,15 +1,19 @@
 """Interactive pictures, from core ipywidgets alone (7.7 and 8)."""
 
 import io
+from collections.abc import Sequence
 
 import ipywidgets
+import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from colorlib import color
+from colorlib import color, study_figures
+from colorlib.ablation import Row
 from colorlib.objectives import Objective
+from colorlib.tables import Curves
 
 Picture = Tensor | np.ndarray
 STEPS = 10          # positions from one picture to the next
@@ -68,6 +72,35 @@ def temperature_slider(logits: Tensor, L: Tensor, objective: Objective, start: f
     slider.observe(update, "value")
     update()
     return ipywidgets.VBox([picture, slider], layout=ipywidgets.Layout(align_items="flex-start"))
+
+
+def study_explorer(rows: Sequence[Row], known: Curves, start: Sequence[str]) -> ipywidgets.Widget:
+    """Pick a measure and some variants of a study; see every training, and how it got there.
+
+    Args:
+        rows, known: as ``read_table`` and ``read_curves`` give them.
+        start: the variants to begin with.
+    """
+    measured = set.intersection(*(set(row.measures) for row in rows if not row.error))
+    options = [(label, name) for name, label in study_figures.LABELS.items() if name in measured]
+    metric = ipywidgets.Dropdown(options=options, value="ab_mae", description="measure")
+    variants = ipywidgets.SelectMultiple(options=list(dict.fromkeys(row.variant for row in rows if not row.error)),
+                                         value=tuple(start), rows=10, description="variants",
+                                         layout=ipywidgets.Layout(width="34em"))
+    picture = ipywidgets.Image(format="png")
+
+    def update(_: object = None) -> None:
+        if variants.value:
+            buffer = io.BytesIO()
+            figure = study_figures.both(rows, known, variants.value, metric.value)[0].figure
+            figure.savefig(buffer)
+            plt.close(figure)
+            picture.value = buffer.getvalue()
+
+    metric.observe(update, "value")
+    variants.observe(update, "value")
+    update()
+    return ipywidgets.VBox([metric, variants, picture], layout=ipywidgets.Layout(align_items="flex-start"))
 
 
 def _names() -> list[str]:

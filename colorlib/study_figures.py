@@ -1,0 +1,82 @@
+"""Plots of a study: every training visible, and what the trainings together can tell."""
+
+from collections.abc import Sequence
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from scipy import stats
+
+from colorlib.ablation import Row
+from colorlib.claims import BETTER
+from colorlib.evaluation import EVERY
+from colorlib.figures import styles
+from colorlib.tables import Curves
+
+LABELS = {name: measure.label for name, measure in EVERY.items()} | {
+    "loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
+AXES = {"loss": "training loss", "valid_ab_mae": "validation ab MAE (Lab units)"}
+
+
+def trainings(rows: Sequence[Row], variants: Sequence[str], metric: str = "ab_mae", axes: Axes | None = None) -> Axes:
+    """A line for each variant: every training a dot, their mean a bar, and its 95% interval (Student's t).
+
+    Args:
+        rows: of a study.
+        variants: names, the first on top.
+        metric: a key of LABELS.
+
+    Raises:
+        ValueError: for a variant or a metric that no training has.
+    """
+    found = {variant: [row.measures[metric] for row in rows if row.variant == variant and metric in row.measures]
+             for variant in variants}
+    if empty := [variant for variant, values in found.items() if not values]:
+        raise ValueError(f"no training of {empty[0]!r} has {metric!r}")
+    axes = axes or plt.subplots(figsize=(6, 0.45 * len(variants) + 0.9), layout="constrained")[1]
+    for place, (values, style) in enumerate(zip(found.values(), cycle(styles()), strict=False)):
+        mean, around = np.mean(values), _half_interval(values)
+        axes.plot([mean - around, mean + around], [place, place], color=style["color"], linewidth=2)
+        axes.plot([mean], [place], "|", color="black", markersize=16, markeredgewidth=2)
+        axes.plot(values, [place] * len(values), "o", color=style["color"], markeredgecolor="black", alpha=0.8)
+    axes.set(yticks=range(len(found)), yticklabels=list(found), ylim=(len(found) - 0.5, -0.5),
+             xlabel=f"{LABELS[metric]}; {BETTER[metric]} is best")
+    axes.grid(axis="x", alpha=0.3)
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    return axes
+
+
+def curves(known: Curves, variants: Sequence[str], column: str = "loss", axes: Axes | None = None) -> Axes:
+    """How the variants got there: every training a thin line over epochs, named in the legend by its variant.
+
+    Args:
+        known: as ``read_curves`` gives them.
+        variants: names; those without curves are left out.
+        column: a key of AXES.
+    """
+    axes = axes or plt.subplots(figsize=(6, 3.2), layout="constrained")[1]
+    for variant, style in zip((name for name in variants if name in known), cycle(styles()), strict=False):
+        for number, points in enumerate(known[variant].values()):
+            there = ~np.isnan(points[column])
+            axes.plot(points["epoch"][there], points[column][there], linewidth=1, **style,
+                      marker="." if there.sum() < 25 else "", label=None if number else variant)
+    axes.set(xlabel="epoch", ylabel=AXES[column])
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize="small")
+    return axes
+
+
+def both(rows: Sequence[Row], known: Curves, variants: Sequence[str], metric: str = "ab_mae",
+         column: str = "valid_ab_mae") -> np.ndarray:
+    """``trainings`` beside ``curves``. Returns the two axes."""
+    _, panels = plt.subplots(1, 2, figsize=(11, max(2.6, 0.45 * len(variants) + 0.9)), layout="constrained",
+                             width_ratios=(5, 4))
+    trainings(rows, variants, metric, panels[0])
+    curves(known, variants, column, panels[1])
+    return panels
+
+
+def _half_interval(values: Sequence[float]) -> float:
+    return float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)) if len(values) > 1 else 0.0
