@@ -37,7 +37,7 @@ def base() -> Trial:
 
 def questions() -> dict[int, Question]:
     """All of them, by number: 1 to 13 are the study's, the others go beyond it."""
-    return _of_training(base()) | _of_data(base()) | _of_color(base()) | _of_ours(base())
+    return dict(sorted((_of_training(base()) | _of_data(base()) | _of_color(base()) | _of_ours(base())).items()))
 
 
 def _of_training(b: Trial) -> dict[int, Question]:
