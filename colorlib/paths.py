@@ -46,11 +46,21 @@ def shown(path: Path) -> str:
 
 
 def samples_dir() -> Path:
-    """The embedded photos: inside an installed package, or in ``data/samples`` of a checkout."""
-    installed = PACKAGE / "samples"
-    return installed if installed.exists() else PACKAGE.parent / "data" / "samples"
+    """The embedded photos in color."""
+    return _embedded("samples")
+
+
+def historic_photo() -> Path:
+    """An embedded photo that was never in color: Castle Clinton, New York, in 1961."""
+    return _embedded("historic") / "castle_clinton_1961.jpg"
 
 
 def offline() -> bool:
     """Whether the reader forbids downloads, with ``COLORLIB_OFFLINE=1``."""
     return os.environ.get("COLORLIB_OFFLINE", "0") not in ("", "0")
+
+
+def _embedded(name: str) -> Path:
+    """A folder of what comes with colorlib: inside an installed package, or in ``data/`` of a checkout."""
+    installed = PACKAGE / name
+    return installed if installed.exists() else PACKAGE.parent / "data" / name

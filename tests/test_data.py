@@ -38,6 +38,8 @@ def test_the_samples_are_small_and_each_has_a_license():
     assert sum(photo.stat().st_size for photo in photos) < 3_000_000
     rows = [line for line in readme.splitlines() if any(word in line for word in ("CC0", "CC BY", "public domain"))]
     assert all(any(f"| `{photo.stem}` |" in row for row in rows) for photo in photos)
+    assert any(f"historic/{paths.historic_photo().name}`" in line for line in readme.splitlines())
+    assert paths.historic_photo().stat().st_size < 200_000
 
 
 def test_a_second_load_maps_what_the_first_prepared(samples):
