@@ -20,7 +20,7 @@ LAYERS = ["paths", "budget", "errors", "writing", "interrupt", "cgroups", "memor
           "catalog", "preparing", "data", "models", "objectives", "recipe", "checkpoints", "pretrained", "fullsize",
           "colorizer", "coloring", "metrics", "evaluation", "report", "optimizers", "config", "runs", "identity",
           "trainer", "training", "ablation", "tables", "claims", "report_claims", "verdicts", "finetuning", "figures",
-          "bin_figures", "network_figure", "study_figures", "widgets", "studio", "course", "cli"]
+          "bin_figures", "network_figure", "study_figures", "result_figures", "widgets", "studio", "course", "cli"]
 
 
 def requirements(lines):
