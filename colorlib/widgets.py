@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from functools import lru_cache
 
 import ipywidgets
 import matplotlib.pyplot as plt
@@ -22,8 +23,8 @@ STEPS = 10          # positions from one picture to the next
 def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: int = 320) -> ipywidgets.Widget:
     """A slider that goes from gray over predicted to actual, and another that picks the image.
 
-    Both can be dragged, or moved with the arrow keys after a click or Tab. The pictures are made here, once, as PNG
-    bytes; moving a slider only chooses among them.
+    Both can be dragged, or moved with the arrow keys after a click or Tab. An image's blends are made when it is
+    picked, as PNG bytes; moving the first slider only chooses among them.
 
     Args:
         gray: (N, 1, H, W) in [0, 1].
@@ -33,15 +34,16 @@ def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: i
     Raises:
         ValueError: if the three do not hold equally many pictures of one size.
     """
-    frames = _frames(*map(color.to_tensor, (gray, predicted, actual)), height)
+    pictures = _alike(*map(color.to_tensor, (gray, predicted, actual)))
+    blends = lru_cache(maxsize=4)(lambda i: _blends(*(of[i] for of in pictures), height))
     position = ipywidgets.SelectionSlider(
         options=[(name, i) for i, name in enumerate(_names())], value=0, description="shows",
         layout=ipywidgets.Layout(width="34em"))
-    number = ipywidgets.IntSlider(min=1, max=len(frames), value=1, description="image", layout=position.layout)
-    picture = ipywidgets.Image(format="png", value=frames[0][0])
+    number = ipywidgets.IntSlider(min=1, max=len(pictures[0]), value=1, description="image", layout=position.layout)
+    picture = ipywidgets.Image(format="png", value=blends(0)[0])
 
     def update(_: object) -> None:
-        picture.value = frames[number.value - 1][position.value]
+        picture.value = blends(number.value - 1)[position.value]
 
     position.observe(update, "value")
     number.observe(update, "value")
@@ -110,18 +112,22 @@ def _names() -> list[str]:
     return ["gray", *to_predicted, "predicted", *to_actual, "actual"]
 
 
-def _frames(gray: Tensor, predicted: Tensor, actual: Tensor, height: int) -> list[list[bytes]]:
-    """PNG bytes: for each image, gray to predicted to actual in 2 * STEPS + 1 blends."""
+def _alike(gray: Tensor, predicted: Tensor, actual: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The three, if they show the same images at one size."""
     if gray.ndim != 4 or gray.shape[1] != 1 or len(gray) == 0:
         raise ValueError(f"gray must be (N,1,H,W), got {tuple(gray.shape)}: pass rgb through color.to_gray first")
     if len({(len(p), *p.shape[-2:]) for p in (gray, predicted, actual)}) > 1:
         shapes = ", ".join(str(tuple(p.shape)) for p in (gray, predicted, actual))
         raise ValueError(f"gray, predicted and actual must show the same images at one size, got {shapes}")
-    first, middle, last = color.gray_to_rgb(gray), color.to_float(predicted), color.to_float(actual)
+    return gray, predicted, actual
+
+
+def _blends(gray: Tensor, predicted: Tensor, actual: Tensor, height: int) -> list[bytes]:
+    """PNG bytes of one image: gray to predicted to actual in 2 * STEPS + 1 blends."""
+    first, middle, last = color.gray_to_rgb(gray[None])[0], color.to_float(predicted), color.to_float(actual)
     weights = [i / STEPS for i in range(STEPS)]
     stages = [torch.lerp(a, b, w) for a, b in ((first, middle), (middle, last)) for w in weights] + [last]
-    by_image = zip(*(color.to_uint8(stage).permute(0, 2, 3, 1).numpy() for stage in stages), strict=True)
-    return [[_png(pixels, height) for pixels in stages_of_one] for stages_of_one in by_image]
+    return [_png(color.to_uint8(stage).permute(1, 2, 0).numpy(), height) for stage in stages]
 
 
 def _png(pixels: np.ndarray, height: int) -> bytes:

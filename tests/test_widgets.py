@@ -63,15 +63,18 @@ def test_every_position_is_labeled_once_in_order():
     assert [labels.index(name) for name in ("gray", "predicted", "actual")] == [0, 10, 20]
 
 
-def test_pictures_are_made_once(monkeypatch):
-    slider = compare_slider(GRAY, PREDICTED, ACTUAL)
-    monkeypatch.setattr(Image.Image, "save", lambda *a, **k: pytest.fail("a picture was made while sliding"))
-    picture, position, number = parts(slider)
+def test_nothing_is_made_while_sliding_and_no_image_before_it_is_picked(monkeypatch):
+    made = []
+    save = Image.Image.save
+    monkeypatch.setattr(Image.Image, "save", lambda *args: made.append(args) or save(*args))
+    picture, position, number = parts(compare_slider(GRAY, PREDICTED, ACTUAL))
     seen = set()
     for number.value in (1, 2, 3):
+        assert len(made) == 21 * number.value
         for position.index in range(21):
             seen.add(picture.value)
     assert len(seen) == 63
+    assert len(made) == 63
 
 
 @pytest.mark.parametrize(("pictures", "message"), [
