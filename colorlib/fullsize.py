@@ -67,9 +67,9 @@ def colored(photo: Image.Image, slope: Tensor, offset: Tensor, saturation: float
 def lightness(pixels: np.ndarray) -> Tensor:
     """Pixels (H, W, 3) uint8 -> L (1, 1, H, W) in [0, 100]. Looks the gamma up in a table."""
     levels = color.to_tensor(pixels)
-    red, green, blue = (table[levels[..., i].int()] for i, table in enumerate(_luminances()))
+    red, green, blue = (_looked_up(table, levels[..., i]) for i, table in enumerate(_luminances()))
     table = _lightness_of_luminance()
-    return table[((red + green + blue) * (len(table) - 1)).round_().int()][None, None]
+    return _looked_up(table, ((red + green + blue) * (len(table) - 1)).round_())[None, None]
 
 
 def to_pixels(L: Tensor, ab: Tensor) -> np.ndarray:
@@ -79,8 +79,13 @@ def to_pixels(L: Tensor, ab: Tensor) -> np.ndarray:
     if outside.any():                                           # few pixels: only these take the slow way
         few = torch.cat([L, ab])[:, outside][:, None]           # (3,1,P)
         linear[:, outside] = color.lab_to_linear(color.clip_to_gamut(few))[:, 0]
-    levels = linear.clamp_(0, 1).mul_(LEVELS).add_(0.5).int()
-    return _gamma()[levels].permute(1, 2, 0).contiguous().numpy()
+    levels = linear.clamp_(0, 1).mul_(LEVELS).add_(0.5)
+    return _looked_up(_gamma(), levels).permute(1, 2, 0).contiguous().numpy()
+
+
+def _looked_up(table: Tensor, numbers: Tensor) -> Tensor:
+    """table[numbers], for numbers of any type: several times as fast as the brackets."""
+    return table.index_select(0, numbers.flatten().int()).reshape(numbers.shape)
 
 
 def _strips(width: int, height: int) -> Iterator[tuple[int, int]]:

@@ -28,6 +28,5 @@ def load_pretrained(weights: str | os.PathLike) -> tuple[nn.Module, Recipe]:
     """
     known = shipped()
     if str(weights) not in known and not Path(weights).exists():
-        names = ", ".join(known) or "those that come with colorlib: none do yet"
-        raise RunError(f"there are no weights {str(weights)!r}: give a file, or one of {names}")
+        raise RunError(f"there are no weights {str(weights)!r}: give a file, or one of {', '.join(known)}")
     return load_weights(known.get(str(weights), weights))
