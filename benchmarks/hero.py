@@ -1,0 +1,43 @@
+"""The picture at the top of the README: gray, colored, actual; ``python benchmarks/hero.py OUT.jpg``."""
+
+import argparse
+
+import numpy as np
+from PIL import Image
+
+from colorlib import paths
+from colorlib.colorizer import Colorizer, gray_copy
+
+SAMPLES = ("mountains", "dahlia", "cat", "autumn_forest")       # none of them under a license that asks for the same
+WIDTH, HEIGHT = 320, 213
+GAP = 6
+
+
+def cut(photo: Image.Image) -> Image.Image:
+    """The middle of a photo, three parts wide and two high."""
+    height = min(photo.height, photo.width * HEIGHT // WIDTH)
+    width = height * WIDTH // HEIGHT
+    left, top = (photo.width - width) // 2, (photo.height - height) // 2
+    return photo.crop((left, top, left + width, top + height)).resize((WIDTH, HEIGHT), Image.Resampling.LANCZOS)
+
+
+def main() -> None:
+    """Color the samples, and put them side by side."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out")
+    parser.add_argument("--weights", default="photos")
+    options = parser.parse_args()
+    colorizer = Colorizer(options.weights)
+    photos = [Image.open(paths.samples_dir() / f"{name}.jpg").convert("RGB") for name in SAMPLES]
+    rows = [[cut(image) for image in images]
+            for images in (map(gray_copy, photos), map(colorizer, photos), photos)]
+    sheet = np.full((3 * (HEIGHT + GAP) - GAP, len(photos) * (WIDTH + GAP) - GAP, 3), 255, np.uint8)
+    for y, row in enumerate(rows):
+        for x, image in enumerate(row):
+            top, left = y * (HEIGHT + GAP), x * (WIDTH + GAP)
+            sheet[top:top + HEIGHT, left:left + WIDTH] = np.asarray(image)
+    Image.fromarray(sheet).save(options.out, quality=85)
+
+
+if __name__ == "__main__":
+    main()
