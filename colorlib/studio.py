@@ -38,15 +38,16 @@ class Studio:
     def __init__(self, weights: tuple[str, ...] = ("photos", "photos-vivid"), photos: list[Path] | None = None):
         self.colorizers = {str(name): Colorizer(name) for name in weights}
         files = photos or sorted(paths.samples_dir().glob("*.jpg"))
-        wide = ipywidgets.Layout(width="34em")
+        wide = {"layout": ipywidgets.Layout(width="34em", max_width="100%"), "style": {"description_width": "6.5em"}}
         self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="your photo")
         choices = [("-", None), *((file.stem, file) for file in files)]
         self.sample = ipywidgets.Dropdown(options=choices, value=files[0], description="or this")
         self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
-        self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", layout=wide)
-        self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", layout=wide)
-        self.temperature = ipywidgets.FloatSlider(1, min=0, max=1, step=0.02, description="temperature", layout=wide)
-        self.unsure = ipywidgets.Checkbox(False, description="show where the network is unsure")
+        self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", **wide)
+        self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", **wide)
+        self.temperature = ipywidgets.FloatSlider(1, min=0, max=1, step=0.02, description="temperature", **wide)
+        self.unsure = ipywidgets.Checkbox(False, description="show where the network is unsure", indent=False,
+                                        layout=ipywidgets.Layout(width="auto"))
         self.picture = ipywidgets.Image(format="png")
         self.button = ipywidgets.Button(description="color at full size")
         self.message, self.download = ipywidgets.HTML(), ipywidgets.HTML()
@@ -62,7 +63,7 @@ class Studio:
     @property
     def page(self) -> ipywidgets.Widget:
         """All of it, in one box."""
-        top = ipywidgets.HBox([self.upload, self.sample, self.weights])
+        top = ipywidgets.HBox([self.upload, self.sample, self.weights], layout=ipywidgets.Layout(flex_flow="row wrap"))
         return ipywidgets.VBox([top, self.message, self.picture, self.compare, self.saturation, self.temperature,
                                 self.unsure, ipywidgets.HBox([self.button, self.download])],
                                layout=ipywidgets.Layout(align_items="flex-start"))

@@ -38,7 +38,7 @@ def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: i
     blends = lru_cache(maxsize=4)(lambda i: _blends(*(of[i] for of in pictures), height))
     position = ipywidgets.SelectionSlider(
         options=[(name, i) for i, name in enumerate(_names())], value=0, description="shows",
-        layout=ipywidgets.Layout(width="34em"))
+        layout=ipywidgets.Layout(width="34em", max_width="100%"))
     number = ipywidgets.IntSlider(min=1, max=len(pictures[0]), value=1, description="image", layout=position.layout)
     picture = ipywidgets.Image(format="png", value=blends(0)[0])
 
@@ -63,7 +63,7 @@ def temperature_slider(logits: Tensor, L: Tensor, objective: Objective, start: f
         height: of the pictures on the screen, in pixels.
     """
     slider = ipywidgets.FloatSlider(start, min=0, max=1, step=0.02, description="T", continuous_update=False,
-                                    layout=ipywidgets.Layout(width="34em"))
+                                    layout=ipywidgets.Layout(width="34em", max_width="100%"))
     picture = ipywidgets.Image(format="png")
 
     @torch.no_grad()
@@ -88,7 +88,7 @@ def study_explorer(rows: Sequence[Row], known: Curves, start: Sequence[str]) -> 
     metric = ipywidgets.Dropdown(options=options, value="ab_mae", description="measure")
     variants = ipywidgets.SelectMultiple(options=list(dict.fromkeys(row.variant for row in rows if not row.error)),
                                          value=tuple(start), rows=10, description="variants",
-                                         layout=ipywidgets.Layout(width="34em"))
+                                         layout=ipywidgets.Layout(width="34em", max_width="100%"))
     picture = ipywidgets.Image(format="png")
 
     def update(_: object = None) -> None:
