@@ -1,6 +1,7 @@
-"""The picture at the top of the README: gray, colored, actual; ``python benchmarks/hero.py OUT.jpg``."""
+"""The picture at the top of the README: gray, colored, actual; ``python benchmarks/hero.py``."""
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -8,7 +9,7 @@ from PIL import Image
 from colorlib import paths
 from colorlib.colorizer import Colorizer, gray_copy
 
-SAMPLES = ("mountains", "dahlia", "cat", "autumn_forest")       # none of them under a license that asks for the same
+SAMPLES = ("mountains", "dahlia", "cat", "autumn_forest")       # none is ShareAlike
 WIDTH, HEIGHT = 320, 213
 GAP = 6
 
@@ -24,7 +25,7 @@ def cut(photo: Image.Image) -> Image.Image:
 def main() -> None:
     """Color the samples, and put them side by side."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out")
+    parser.add_argument("--out", default=Path(__file__).with_name("hero.jpg"))
     parser.add_argument("--weights", default="photos")
     options = parser.parse_args()
     colorizer = Colorizer(options.weights)

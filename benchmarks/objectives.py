@@ -23,6 +23,7 @@ from colorlib.evaluation import EVERY
 from colorlib.recipe import Recipe
 from colorlib.tables import write_table
 from colorlib.training import fit
+from colorlib.writing import write_whole
 
 NET = {"width": 32, "depth": 3, "patch": 2}
 HALF = NET | {"full_size": False}
@@ -67,12 +68,16 @@ def trial(name: str, recipe: Recipe, photos: float) -> Trial:
 
 def show(rows: list[Row]) -> None:
     """The mean over the seeds, and their standard deviation."""
-    print(f"{'':26}" + "".join(f"{name:>18}" for name in SHOWN))
-    for variant in dict.fromkeys(row.variant for row in rows):
+    print(f"{'':26}" + "".join(f"{name:>19}" for name in SHOWN))
+    for variant in dict.fromkeys(row.variant for row in rows if not row.error):
         found = [row.measures for row in rows if row.variant == variant and not row.error]
         cells = [np.array([measures.get(name, np.nan) for measures in found]) for name in SHOWN]
-        print(f"{variant:26}" + "".join(f"{cell.mean():11.3f} ± {cell.std(ddof=1):.3f}" for cell in cells))
+        print(f"{variant:26}" + "".join(f"{cell.mean():11.3f} ± {_deviation(cell):.3f}" for cell in cells))
     print("; ".join(f"{name}: {EVERY[name].label}" for name in SHOWN))
+
+
+def _deviation(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else math.nan
 
 
 def main() -> None:
@@ -87,11 +92,13 @@ def main() -> None:
     speeds = json.loads(plan.read_text()) if plan.exists() else {}
     for name in [name for name in RECIPES if name not in speeds]:
         speeds[name] = speed(name, RECIPES[name])
-        plan.write_text(json.dumps(speeds, indent=1))
+        write_whole(plan, json.dumps(speeds, indent=1).encode())
     variants = {name: trial(name, recipe, 60 * options.minutes * speeds[name]) for name, recipe in RECIPES.items()}
     rows = Study(variants, range(options.seeds)).run()
     write_table(options.out / "objectives.csv", rows)
     show(rows)
+    if failed := [f"{row.variant}, seed {row.seed}: {row.error}" for row in rows if row.error]:
+        raise SystemExit("\n".join(failed))
 
 
 if __name__ == "__main__":

@@ -24,20 +24,26 @@ class Block(NamedTuple):
 
 
 def blocks(model: nn.Module, size: int) -> list[Block]:
-    """The outputs of all convolutions, in the order in which a gray picture of size x size pixels passes them."""
-    found: list[Block] = []
+    """The outputs of all convolutions, in the order in which a gray picture of size x size pixels passes them.
+
+    Raises:
+        ValueError: for a size that the network cannot take.
+    """
+    found: dict[nn.Module, Block] = {}                     # a network that looks in a mirror, too, looks twice
 
     def note(layer: nn.Conv2d, _: tuple[Tensor], output: Tensor) -> None:
-        found.append(Block(*output.shape[1:], layer.kernel_size[0], layer.stride[0], layer.dilation[0]))
+        found[layer] = Block(*output.shape[1:], layer.kernel_size[0], layer.stride[0], layer.dilation[0])
 
     hooks = [layer.register_forward_hook(note) for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     training = model.training
-    with torch.no_grad():
-        model.eval()(torch.zeros(1, 1, size, size, device=next(model.parameters()).device))
-    model.train(training)
-    for hook in hooks:
-        hook.remove()
-    return found
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, 1, size, size, device=next(model.parameters()).device))
+    finally:
+        model.train(training)
+        for hook in hooks:
+            hook.remove()
+    return list(found.values())
 
 
 def network(model: nn.Module, size: int = 32, axes: Axes | None = None) -> Axes:

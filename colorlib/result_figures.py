@@ -16,6 +16,7 @@ from colorlib.figures import contact_sheet, styles
 from colorlib.writing import write_whole
 
 KERNEL = 1024                # MiB of a hub's kernel
+MARKERS = "osD^vPX"          # one more than there are colors, so that many series stay apart
 Points = Sequence[tuple[float, float]]
 
 
@@ -43,7 +44,7 @@ def trade_off(series: Mapping[str, Mapping[str, tuple[float, float]]], gray: flo
         gray: the PSNR of the gray copy, drawn as a dashed line.
     """
     axes = axes or plt.subplots(figsize=(6.5, 4), layout="constrained")[1]
-    for (name, settings), marker, style in zip(series.items(), "osD^vP", styles(), strict=False):
+    for (name, settings), marker, style in zip(series.items(), cycle(MARKERS), cycle(styles()), strict=False):
         axes.plot(*zip(*settings.values(), strict=True), marker=marker, markeredgecolor="black", label=name, **style)
         for setting, point in settings.items():
             axes.annotate(setting, point, xytext=(4, 4), textcoords="offset points", fontsize=7)
@@ -87,7 +88,7 @@ def by_class(rgb: np.ndarray, predicted: np.ndarray, labels: np.ndarray, classes
 
 def _lines(series: Mapping[str, Points], axes: Axes | None) -> Axes:
     axes = axes or plt.subplots(figsize=(6, 3.5), layout="constrained")[1]
-    for (name, points), marker, style in zip(series.items(), cycle("osD^vP"), cycle(styles()), strict=False):
+    for (name, points), marker, style in zip(series.items(), cycle(MARKERS), cycle(styles()), strict=False):
         axes.plot(*zip(*points, strict=True), marker=marker, markeredgecolor="black", label=name, **style)
     axes.grid(alpha=0.3, which="both")
     axes.spines[["top", "right"]].set_visible(False)

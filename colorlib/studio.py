@@ -45,7 +45,8 @@ class Studio:
         self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
         self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", **wide)
         self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", **wide)
-        self.temperature = ipywidgets.FloatSlider(1, min=0, max=1, step=0.02, description="temperature", **wide)
+        self.temperature = ipywidgets.FloatSlider(self._own_temperature or 0, min=0, max=1, step=0.02,
+                                                  description="temperature", **wide)
         self.unsure = ipywidgets.Checkbox(False, description="show where the network is unsure", indent=False,
                                         layout=ipywidgets.Layout(width="auto"))
         self.picture = ipywidgets.Image(format="png")
@@ -58,7 +59,6 @@ class Studio:
             widget.observe(react, "value")
         self.button.on_click(self._full_size)
         self._chosen()
-        self._taken()
 
     @property
     def page(self) -> ipywidgets.Widget:
@@ -97,13 +97,13 @@ class Studio:
         self._painted()
 
     def _taken(self, _: Any = None) -> None:
-        temperature = self.colorizer.objective.temperature
-        self.temperature.disabled = self.unsure.disabled = temperature is None
-        if temperature is not None:
-            self.temperature.value = temperature             # what these weights are read at, unless it is moved
-        self._painted()
+        if self._own_temperature in (None, self.temperature.value):
+            self._painted()
+        else:
+            self.temperature.value = self._own_temperature             # which paints
 
     def _painted(self, _: Any = None) -> None:
+        self.temperature.disabled = self.unsure.disabled = self._own_temperature is None
         self.colored = self.colorizer(self.photo, self._temperature, self.saturation.value)
         self.download.value = ""
         self._shown()
@@ -117,8 +117,13 @@ class Studio:
         self.picture.value = buffer.getvalue()
 
     @property
+    def _own_temperature(self) -> float | None:
+        """What the weights are read at, if nobody moves the slider."""
+        return self.colorizer.objective.temperature
+
+    @property
     def _temperature(self) -> float | None:
-        return None if self.colorizer.objective.temperature is None else self.temperature.value
+        return None if self._own_temperature is None else self.temperature.value
 
     def _full_size(self, _: Any = None) -> None:
         wish = Wish(self._temperature, self.saturation.value)

@@ -20,7 +20,7 @@ AXES = {"loss": "training loss", "valid_ab_mae": "validation ab MAE (Lab units)"
 
 
 def trainings(rows: Sequence[Row], variants: Sequence[str], metric: str = "ab_mae", axes: Axes | None = None) -> Axes:
-    """A line for each variant: every training a dot, their mean a bar, and its 95% interval (Student's t).
+    """A line for each variant: every training a dot, their mean a bar, and, of two or more, its 95% interval.
 
     Args:
         rows: of a study.
@@ -56,15 +56,17 @@ def curves(known: Curves, variants: Sequence[str], column: str = "loss", axes: A
         column: a key of AXES.
     """
     axes = axes or plt.subplots(figsize=(6, 3.2), layout="constrained")[1]
-    for variant, style in zip((name for name in variants if name in known), cycle(styles()), strict=False):
-        for number, points in enumerate(known[variant].values()):
+    trained = {variant: [points for (name, _), points in known.items() if name == variant] for variant in variants}
+    for (variant, seeds), style in zip(trained.items(), cycle(styles()), strict=False):
+        for number, points in enumerate(seeds):
             there = ~np.isnan(points[column])
             axes.plot(points["epoch"][there], points[column][there], linewidth=1, **style,
                       marker="." if there.sum() < 25 else "", label=None if number else variant)
     axes.set(xlabel="epoch", ylabel=AXES[column])
     axes.grid(alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(fontsize="small")
+    if any(trained.values()):
+        axes.legend(fontsize="small")
     return axes
 
 

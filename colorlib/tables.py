@@ -16,8 +16,9 @@ from colorlib.writing import write_whole
 
 POINTS = 40          # of a curve, at most: those of a hundred trainings are a small file
 
-Curves = Mapping[str, Mapping[int, Mapping[str, np.ndarray]]]      # variant -> seed -> a column of COLUMNS -> (N,)
+Curves = Mapping[tuple[str, int], Mapping[str, np.ndarray]]        # variant and seed -> a column of COLUMNS -> (N,)
 COLUMNS = ("epoch", "loss", "valid_ab_mae")
+FIELDS = ("variant", "seed", "error", "data", "run")
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
@@ -27,7 +28,7 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
         WriteError: if it cannot be written.
     """
     names = list(dict.fromkeys(name for row in rows for name in row.measures))
-    write_lines(path, ["variant", "seed", "error", "data", "run", *names],
+    write_lines(path, [*FIELDS, *names],
            ([*row[:5], *(f"{row.measures[name]:.6g}" if name in row.measures else "" for name in names)]
             for row in rows))
 
@@ -38,8 +39,8 @@ def read_table(path: str | os.PathLike) -> list[Row]:
     Raises:
         DataError: for a file that is missing, or no such table.
     """
-    with _lines(path) as lines:
-        return [Row(line.pop("variant"), int(line.pop("seed")), *map(line.pop, ("error", "data", "run")),
+    with _lines(path, FIELDS) as lines:
+        return [Row(line.pop("variant"), int(line.pop("seed")), *map(line.pop, FIELDS[2:]),
                     {name: float(value) for name, value in line.items() if value}) for line in lines]
 
 
@@ -70,7 +71,7 @@ def write_curves(path: Path, known: Curves) -> None:
     """
     write_lines(path, ["variant", "seed", *COLUMNS],
            ([variant, seed, *("" if np.isnan(value) else f"{value:.5g}" for value in point)]
-            for variant, seeds in known.items() for seed, columns in seeds.items()
+            for (variant, seed), columns in known.items()
             for point in zip(*(columns[name] for name in COLUMNS), strict=True)))
 
 
@@ -80,23 +81,19 @@ def read_curves(path: str | os.PathLike) -> Curves:
     Raises:
         DataError: for a file that is missing, or no such table.
     """
-    found: dict[str, dict[int, dict[str, list[float]]]] = {}
-    with _lines(path) as lines:
+    found: dict[tuple[str, int], dict[str, list[float]]] = {}
+    with _lines(path, ("variant", "seed", *COLUMNS)) as lines:
         for line in lines:
-            of_one = found.setdefault(line["variant"], {}).setdefault(int(line["seed"]), {name: [] for name in COLUMNS})
+            of_one = found.setdefault((line["variant"], int(line["seed"])), {name: [] for name in COLUMNS})
             for name in COLUMNS:
                 of_one[name].append(float(line[name] or "nan"))
-    return {variant: {seed: {name: np.array(column) for name, column in columns.items()}
-                      for seed, columns in seeds.items()} for variant, seeds in found.items()}
+    return {training: {name: np.array(column) for name, column in columns.items()}
+            for training, columns in found.items()}
 
 
 def curves_of(rows: Sequence[Row]) -> Curves:
     """The thinned histories of trainings that are here; those that failed have none."""
-    found: dict[str, dict[int, dict[str, np.ndarray]]] = {}
-    for row in rows:
-        if not row.error:
-            found.setdefault(row.variant, {})[row.seed] = thinned(curves(row))
-    return found
+    return {(row.variant, row.seed): thinned(curves(row)) for row in rows if not row.error}
 
 
 def write_lines(path: Path, names: Sequence[str], lines: Iterable[Sequence[Any]]) -> None:
@@ -113,10 +110,16 @@ def write_lines(path: Path, names: Sequence[str], lines: Iterable[Sequence[Any]]
 
 
 @contextmanager
-def _lines(path: str | os.PathLike) -> Iterator[csv.DictReader]:
-    """The lines of a table, one by one; whatever is wrong with them is a DataError."""
+def _lines(path: str | os.PathLike, names: Sequence[str]) -> Iterator[list[dict[str, str]]]:
+    """The lines of a table whose first columns are these; whatever is wrong with them is a DataError."""
     try:
         with Path(path).open(newline="") as file:
-            yield csv.DictReader(file)
-    except (OSError, KeyError, ValueError, TypeError, AttributeError) as error:
+            reader = csv.DictReader(file)
+            lines = list(reader)
+        if tuple(reader.fieldnames or ())[:len(names)] != tuple(names):
+            raise ValueError(f"its columns are not {', '.join(names)}")
+        if any(None in line or None in line.values() for line in lines):
+            raise ValueError("it has lines that are too short or too long")
+        yield lines
+    except (OSError, ValueError, csv.Error) as error:
         raise DataError(f"{path} is no table of a study ({error}): run colorlib ablate to make it") from error

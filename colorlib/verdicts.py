@@ -73,11 +73,12 @@ def _keep(rows: Sequence[Row], out: Path) -> None:
     """Write the tables, with what the folder holds already of other trainings."""
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
-    table, curves = out / "trainings.csv", out / "curves.csv"
-    before = {(row.variant, row.seed): row for row in read_table(table)} if table.exists() else {}
+    trainings, curves = out / "trainings.csv", out / "curves.csv"
+    before = {(row.variant, row.seed): row for row in read_table(trainings)} if trainings.exists() else {}
     every = [*(before | {(row.variant, row.seed): row for row in rows}).values()]
-    write_table(table, every)
-    write_curves(curves, (read_curves(curves) if curves.exists() else {}) | curves_of(rows))
+    known = (read_curves(curves) if curves.exists() else {}) | curves_of(rows)
+    write_table(trainings, every)
+    write_curves(curves, {(row.variant, row.seed): known[row.variant, row.seed] for row in every if not row.error})
     write_lines(out / "verdicts.csv", COLUMNS, (_cells(*found) for found in judged(every) if found[3].seeds))
 
 

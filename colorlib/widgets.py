@@ -81,13 +81,20 @@ def study_explorer(rows: Sequence[Row], known: Curves, start: Sequence[str]) -> 
 
     Args:
         rows, known: as ``read_table`` and ``read_curves`` give them.
-        start: the variants to begin with.
+        start: the variants to begin with, as far as they were trained.
+
+    Raises:
+        ValueError: if no training was finished.
     """
-    measured = set.intersection(*(set(row.measures) for row in rows if not row.error))
-    options = [(label, name) for name, label in study_figures.LABELS.items() if name in measured]
-    metric = ipywidgets.Dropdown(options=options, value="ab_mae", description="measure")
-    variants = ipywidgets.SelectMultiple(options=list(dict.fromkeys(row.variant for row in rows if not row.error)),
-                                         value=tuple(start), rows=10, description="variants",
+    done = [row for row in rows if not row.error]
+    if not done:
+        raise ValueError("none of these trainings was finished: there is nothing to explore")
+    measured = set.intersection(*(set(row.measures) for row in done))
+    trained = list(dict.fromkeys(row.variant for row in done))
+    metric = ipywidgets.Dropdown(description="measure", options=[
+        (label, name) for name, label in study_figures.LABELS.items() if name in measured])
+    variants = ipywidgets.SelectMultiple(options=trained, value=[name for name in start if name in trained],
+                                         rows=10, description="variants",
                                          layout=ipywidgets.Layout(width="34em", max_width="100%"))
     picture = ipywidgets.Image(format="png")
 

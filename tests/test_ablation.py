@@ -99,9 +99,11 @@ def test_a_training_that_fails_has_its_error_in_the_table(home, tmp_path):
     again = read_table(tmp_path / "table.csv")
     assert again[1] == failed
     assert again[0].measures == pytest.approx(good.measures, rel=1e-5)
-    (tmp_path / "other.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DataError, match="is no table of a study"):
-        read_table(tmp_path / "other.csv")
+    names = "variant,seed,error,data,run\n"
+    for text in ("a,b\n1,2\n", "", names + "study,1\n", names + "study,one,,,\n", names + 200_000 * "x"):
+        (tmp_path / "other.csv").write_text(text)
+        with pytest.raises(DataError, match="is no table of a study"):
+            read_table(tmp_path / "other.csv")
 
 
 SWEEP = """
@@ -194,8 +196,10 @@ def test_ablate_on_the_command_line(home, tmp_path, capsys):
     assert main([*command[:2], "2", *command[3:]]) == 0
     assert len(read_table(tmp_path / "out" / "trainings.csv")) == 6, "the trainings of before are still there"
     found = read_curves(tmp_path / "out" / "curves.csv")
-    assert {name: len(seeds) for name, seeds in found.items()} == {"study": 2, "8 layers": 2, "no bias": 2}
-    assert found["study"][1]["epoch"][-1] == 3
+    assert set(found) == {(name, seed) for name in ("study", "8 layers", "no bias") for seed in (0, 1)}
+    assert found["study", 1]["epoch"][-1] == 3
+    verdicts.repeat([2], seeds=1, out=tmp_path / "out")
+    assert set(read_curves(tmp_path / "out" / "curves.csv")) == set(found), "of other seeds as well"
     capsys.readouterr()
     assert main([*command[:2], "1,x", *command[3:]]) == 2
     assert "claims are numbers" in capsys.readouterr().err

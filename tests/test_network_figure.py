@@ -1,6 +1,7 @@
 """The drawing of a network, against its plan worked out by hand."""
 
 import matplotlib.pyplot as plt
+import pytest
 import torch
 
 from colorlib.models import CourseNet, UNet
@@ -15,12 +16,15 @@ def test_the_blocks_are_what_the_convolutions_put_out():
     assert [block.stride for block in found] == [2, 2, 1, 1, 1, 1, 1, 1]
     assert [block.dilation for block in found] == [1, 1, 1, 2, 1, 1, 1, 1]
     assert model.training
+    with pytest.raises(ValueError, match="at least 8 x 8"):
+        blocks(model, 4)
+    assert model.training
     assert not any(module._forward_hooks for module in model.modules())
     assert torch.equal(model.layers[2].running_mean, torch.zeros(4)), "looking must not teach batch norm"
 
 
 def test_a_unet_is_drawn_in_the_order_of_its_layers():
-    found = blocks(UNet(2, width=4, depth=2), 16)
+    found = blocks(UNet(2, width=4, depth=2, mirror=True), 16)
     assert [(block.channels, block.height, block.kernel) for block in found] == [
         (4, 16, 3), (4, 16, 3), (4, 16, 3), (8, 8, 3), (8, 8, 3), (8, 8, 3), (4, 8, 1), (4, 16, 3), (4, 16, 3),
         (2, 16, 3)]

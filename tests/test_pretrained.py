@@ -1,4 +1,4 @@
-"""The weights that come with colorlib: each is documented, small, and better than no color on photos it never saw."""
+"""The weights that come with colorlib: small and documented; those for photos are better than no color."""
 
 import re
 

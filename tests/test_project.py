@@ -54,6 +54,11 @@ def test_a_lower_file_never_imports_a_higher_one():
                     assert LAYERS.index(other) < LAYERS.index(name), f"{name} imports {other}"
 
 
+def test_the_readme_says_what_each_file_is_for():
+    readme = (ROOT / "README.md").read_text()
+    assert all(f"(colorlib/{name}.py)" in readme for name in LAYERS)
+
+
 def test_files_are_one_idea_long():
     for path in [*ROOT.glob("colorlib/*.py"), *ROOT.glob("benchmarks/*.py")]:
         assert len(path.read_text().splitlines()) <= 250, path
@@ -85,7 +90,8 @@ def test_a_lesson_opens_and_ends_as_all_do(path):
 
 
 def test_links_between_files_lead_somewhere():
-    for path in [*NOTEBOOKS, *SOLUTIONS, ROOT / "README.md", ROOT / "data/README.md"]:
+    texts = [*ROOT.glob("*.md"), ROOT / "data/README.md", ROOT / "colorlib/weights/README.md"]
+    for path in [*NOTEBOOKS, *SOLUTIONS, *texts]:
         for target in re.findall(r"\]\(([^)#]+?)\)", path.read_text()):
             if not target.startswith("http"):
                 assert (path.parent / target).exists(), f"{path.name} links to {target}"

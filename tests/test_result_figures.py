@@ -32,6 +32,8 @@ def test_the_trade_off_names_every_setting():
     assert axes.lines[0].get_xydata().tolist() == [[1.2, 22], [0.6, 25]]
     assert [text.get_text() for text in axes.texts] == ["T = 0", "T = 1"]
     assert axes.lines[1].get_ydata()[0] == 25.5
+    many = result_figures.trade_off({str(i): {"": (1, i)} for i in range(8)}, gray=0).lines[:8]
+    assert len({(line.get_marker(), line.get_color()) for line in many}) == 8
 
 
 def test_time_is_logarithmic_and_the_kernel_is_drawn():

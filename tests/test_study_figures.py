@@ -15,7 +15,7 @@ ROWS = [Row(name, seed, "", "", "", {"ab_mae": value, "psnr": 30 - value})
 ROWS.append(Row("broken", 0, "Error", "", "", {}))
 POINTS = {"epoch": np.array([0.5, 1, 1.5, 2]), "loss": np.array([4.0, 3, 2, 1]),
           "valid_ab_mae": np.array([np.nan, 9, np.nan, 8])}
-CURVES = {name: dict.fromkeys(range(3), POINTS) for name in VALUES}
+CURVES = {(name, seed): POINTS for name in VALUES for seed in range(3)}
 
 
 @pytest.fixture(autouse=True)
@@ -50,7 +50,7 @@ def test_a_curve_for_each_training_one_name_for_each_variant():
 
 
 def test_the_explorer_draws_what_is_picked():
-    explorer = study_explorer(ROWS, CURVES, ["wide"])
+    explorer = study_explorer(ROWS, CURVES, ["wide", "broken"])
     metric, variants, picture = explorer.children
     assert dict(metric.options).keys() == {"ab MAE (Lab units)", "PSNR, mean of images (dB)"}
     assert variants.options == ("wide", "narrow")
@@ -63,3 +63,6 @@ def test_the_explorer_draws_what_is_picked():
     variants.value = ()
     assert picture.value == seen[2], "nothing picked, nothing to draw"
     assert not plt.get_fignums()
+    study_explorer(ROWS, {}, ["wide"])
+    with pytest.raises(ValueError, match="none of these trainings was finished"):
+        study_explorer(ROWS[-1:], CURVES, ["broken"])
