@@ -2,8 +2,9 @@
 
 A network colors a small copy of the photo. Enlarged as it is, its color would bleed over edges that only the large
 photo shows. The guided filter of He, Sun and Tang (2010), in the form of He and Sun 2015, "Fast Guided Filter",
-explains ab by L with a line in every small window, ab = slope x L + offset. Slopes and offsets vary little from pixel
-to pixel, and can be enlarged; the full-size L brings the edges in.
+explains ab by L with a line in every small window, ab = slope x L + offset. Slopes and offsets are enlarged; the
+full-size L brings the edges in. Theirs is made to smooth, and averages both; we keep the network's colors as they are:
+every line goes through its own pixel.
 """
 
 from collections.abc import Iterator
@@ -21,17 +22,17 @@ STRIP = 2**18        # pixels that are worked on at a time
 LEVELS = 2**14       # of linear light, to look the gamma up
 
 
-def lines(L: Tensor, ab: Tensor, radius: int = 4, smoothness: float = 16.0) -> tuple[Tensor, Tensor]:
-    """The line that explains ab by L around each pixel: He, Sun and Tang 2010, equations 5, 6 and 8.
+def lines(L: Tensor, ab: Tensor, radius: int = 1, smoothness: float = 16.0) -> tuple[Tensor, Tensor]:
+    """The line that explains ab by L around each pixel: its slope by He, Sun and Tang 2010, equation 5.
 
     Args:
         L: (B, 1, h, w) in [0, 100].
         ab: (B, 2, h, w) in Lab units.
         radius: of the window, in pixels.
-        smoothness: their epsilon, in squared Lab units: where L varies less, ab is averaged.
+        smoothness: their epsilon, in squared Lab units: where L varies less, the slope is near zero.
 
     Returns:
-        slope and offset, (B, 2, h, w) each, so that ab is about slope x L + offset.
+        slope and offset, (B, 2, h, w) each; ab = slope x L + offset.
     """
     def mean(x: Tensor) -> Tensor:
         return F.avg_pool2d(F.pad(x, [radius] * 4, mode="replicate"), 2 * radius + 1, 1)
@@ -39,7 +40,7 @@ def lines(L: Tensor, ab: Tensor, radius: int = 4, smoothness: float = 16.0) -> t
     radius = min(radius, *(side - 1 for side in L.shape[-2:])) if min(L.shape[-2:]) > 1 else 0
     mean_L, mean_ab = mean(L), mean(ab)
     slope = (mean(L * ab) - mean_L * mean_ab) / (mean(L * L) - mean_L.square() + smoothness)
-    return mean(slope), mean(mean_ab - slope * mean_L)
+    return slope, ab - slope * L
 
 
 def colored(photo: Image.Image, slope: Tensor, offset: Tensor, saturation: float = 1.0) -> Image.Image:

@@ -111,12 +111,11 @@ class ABClassification:
     with a map smaller than the picture, as Zhang's does: then the true ab is averaged, and the predicted one enlarged.
 
     Raises:
-        ValueError: for a rebalance or a temperature outside of 0...1, or a saturation below 0.
+        ValueError: for a rebalance or a temperature outside of 0...1.
     """
 
     rebalance: float = 0.5          # l of their equation 4; 1: a common color counts as much as a rare one
     temperature: float = 0.38       # T of their equation 5, from 0 (mode, vivid) to 1 (mean, dull)
-    saturation: float = 1.0         # what the annealed mean is multiplied with, at last; not in the paper
     weights: Tensor | None = field(default=None, repr=False, compare=False)     # (Q,): w of each bin, once fitted
     out_channels: ClassVar[int] = 261                                           # len(bins.bins())
 
@@ -124,8 +123,6 @@ class ABClassification:
         for name in ("rebalance", "temperature"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
-        if not 0 <= self.saturation < float("inf"):
-            raise ValueError(f"saturation must be 0 or more, got {self.saturation}")
 
     def fitted_to(self, images: Images) -> "ABClassification":
         """With the weights of the bins that follow from how frequent each is in the images."""
@@ -148,7 +145,7 @@ class ABClassification:
 
     def decode(self, output: Tensor, L: Tensor) -> Tensor:
         """L with the annealed mean of the distribution, enlarged to the size of L, and clipped to the gamut."""
-        ab = self.saturation * bins.annealed_mean(output.float(), self.temperature)
+        ab = bins.annealed_mean(output.float(), self.temperature)
         return color.join_lab(L, F.interpolate(ab, L.shape[-2:], mode="bilinear"))
 
     def at(self, temperature: float) -> "ABClassification":
