@@ -146,7 +146,10 @@ def _colorize(options: argparse.Namespace) -> int:
         if options.inputs != ["-"] or options.out != "-":
             raise ValueError("a pipe is colored by itself: colorlib colorize - -o -")
         data, colorizer = sys.stdin.buffer.read(), Colorizer(options.weights)
-        sys.stdout.buffer.write(coloring.color_bytes(data, "the pipe", colorizer, wish, options.format))
+        colored = coloring.color_bytes(data, "the pipe", colorizer, wish, options.format)
+        sys.stdout.buffer.write(colored.data)
+        if colored.remark:
+            print(colored.remark, file=sys.stderr)
         return 0
     tasks = coloring.plan(options.inputs, options.out, wish)
     outcomes = coloring.with_bar(coloring.color_files(tasks, Colorizer(options.weights), wish), len(tasks))

@@ -62,6 +62,13 @@ class Outcome(NamedTuple):
     cause: str = ""
 
 
+class Colored(NamedTuple):
+    """A colored image file."""
+
+    data: bytes
+    remark: str                      # what a reader should know, such as that an animation was cut, or ""
+
+
 def plan(inputs: Iterable[str], out: str, wish: Wish) -> list[Task]:
     """All files among the inputs, and where their colored copies belong.
 
@@ -117,8 +124,8 @@ def color_files(tasks: list[Task], colorizer: Colorizer, wish: Wish) -> Iterator
             yield _color_file(source, target, colorizer, wish)
 
 
-def color_bytes(data: bytes, name: str, colorizer: Colorizer, wish: Wish, form: str | None = None) -> bytes:
-    """The bytes of an image file -> those of its colored copy.
+def color_bytes(data: bytes, name: str, colorizer: Colorizer, wish: Wish, form: str | None = None) -> Colored:
+    """The bytes of an image file -> its colored copy.
 
     Of its EXIF, what tells of the photo stays: who took it, when, where, with what. A color profile was applied.
 
@@ -135,7 +142,7 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, wish: Wish, form: 
     result = colorizer(decoded.image, wish.temperature, wish.saturation)
     if wish.compare:
         result = _side_by_side(gray_copy(decoded.image), result)
-    return encode(result, form, name, exif)
+    return Colored(encode(result, form, name, exif), decoded.remark)
 
 
 def with_bar(outcomes: Iterable[Outcome], total: int) -> list[Outcome]:
@@ -208,10 +215,10 @@ def _named(task: Task, wish: Wish, whole: bool = False) -> Path | None:
 
 def _color_file(source: Path, target: Path, colorizer: Colorizer, wish: Wish) -> Outcome:
     try:
-        data = color_bytes(source.read_bytes(), str(source), colorizer, wish, format_of(target))
+        colored = color_bytes(source.read_bytes(), str(source), colorizer, wish, format_of(target))
         with writing(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(target, data)
+        write_whole(target, colored.data)
     except PictureError as error:
         return Outcome(source, "failed", error.cause)
     except ColorlibError as error:
@@ -220,7 +227,7 @@ def _color_file(source: Path, target: Path, colorizer: Colorizer, wish: Wish) ->
         return Outcome(source, "failed", error.strerror or str(error))
     except Exception as error:                            # too little memory, or what nobody foresaw
         return Outcome(source, "failed", f"{type(error).__name__}: {error}")
-    return Outcome(source, "done")
+    return Outcome(source, "done", colored.remark)
 
 
 def _side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:

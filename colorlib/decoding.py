@@ -15,6 +15,7 @@ from colorlib.errors import PictureError
 
 MiB = 2**20
 LARGEST = 200 * MiB          # what one picture may take while it is decoded: 52 megapixels, or a JPEG of far more
+FIRST = "first of several pictures"
 SMALL = 16 * MiB             # pictures that many threads may decode at once
 # How often as much as the picture itself is taken on the way, by format or by mode: measured.
 WEIGHTS = {"WEBP": 4, "AVIF": 2.5, "HEIF": 2.5, "P": 2.5, "PA": 2.5, "I": 3.5, "I;16": 3.5, "I;16B": 3.5}
@@ -31,6 +32,11 @@ class Decoded(NamedTuple):
     format: str                  # what the file really is, whatever its name: "JPEG", "PNG", ...
     width: int                   # of the file, before anything was done
     height: int
+
+    @property
+    def remark(self) -> str:
+        """What a reader should know of the result, or ""."""
+        return FIRST if FIRST in self.changes else ""
 
 
 def decode(data: bytes, name: str, at_least: int | None = None, alone: AbstractContextManager | None = None,
@@ -64,7 +70,7 @@ def decode(data: bytes, name: str, at_least: int | None = None, alone: AbstractC
             with nullcontext() if alone is None or need <= SMALL else alone:
                 image.load()
                 picture, changes = normal(image, at_least, keep_alpha)
-                return Decoded(picture, ("first of several pictures",) * several + changes, form, width, height)
+                return Decoded(picture, (FIRST,) * several + changes, form, width, height)
     except Image.DecompressionBombError as error:
         raise PictureError(name, "too large", f"{error}".split(",")[0].lower()) from error
     except Image.UnidentifiedImageError as error:

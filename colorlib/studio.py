@@ -87,13 +87,13 @@ class Studio:
     def _open(self, data: bytes, name: str) -> None:
         try:
             with many_pictures():
-                photo = decode(data, name, at_least=SHOWN).image
+                decoded = decode(data, name, at_least=SHOWN)
         except ColorlibError as error:
             self.message.value = f"<b>{escape(str(error))}</b>"
             return
-        photo.thumbnail((SHOWN, SHOWN))
-        self.data, self.name, self.photo, self.gray = data, name, photo, gray_copy(photo)
-        self.message.value = self.download.value = ""
+        decoded.image.thumbnail((SHOWN, SHOWN))
+        self.data, self.name, self.photo, self.gray = data, name, decoded.image, gray_copy(decoded.image)
+        self.message.value, self.download.value = decoded.remark, ""
         self._painted()
 
     def _taken(self, _: Any = None) -> None:
@@ -132,7 +132,7 @@ class Studio:
         except ColorlibError as error:
             self.message.value = f"<b>{escape(str(error))}</b>"
             return
-        link = base64.b64encode(colored).decode()
+        link = base64.b64encode(colored.data).decode()
         name = escape(f"{Path(self.name).stem}-in-color.jpg")
         self.download.value = f'<a download="{name}" href="data:image/jpeg;base64,{link}">download {name}</a>'
 

@@ -250,6 +250,13 @@ def test_a_pipe_goes_through(weights, photos):
     assert b"the pipe cannot be used: it is no picture" in bad.stderr
 
 
+def test_of_an_animation_it_is_said_that_only_the_first_picture_is_colored(weights, tmp_path, capsys):
+    frames = [Image.new("RGB", (30, 20), name) for name in ("white", "black")]
+    frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
+    assert main(["colorize", str(tmp_path / "moving.gif"), "-o", str(tmp_path / "out"), "--weights", weights]) == 0
+    assert "1 done (1 first of several pictures)" in capsys.readouterr().out
+
+
 def test_a_disk_that_is_full_is_said_and_leaves_nothing(weights, photos, tmp_path):
     """A limit on the size of files stands in for the disk."""
     Image.effect_noise((400, 300), 90).save(photos / "a.jpg")

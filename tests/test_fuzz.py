@@ -51,7 +51,7 @@ def colorizer(tmp_path_factory):
 def outcome(data: bytes, colorizer: Colorizer) -> str:
     """What became of a file: "colored", or the fate of the error; anything else is a failure of ours."""
     try:
-        colored = color_bytes(data, "the file", colorizer, Wish())
+        colored = color_bytes(data, "the file", colorizer, Wish()).data
     except PictureError as error:
         assert "\n" not in str(error)
         return error.fate

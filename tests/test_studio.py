@@ -61,6 +61,11 @@ def test_an_upload_takes_its_place(studio):
     upload(studio, "mine.png", png((60, 30), "white"))
     assert seen(studio).shape == (30, 60, 3)
     assert studio.name == "mine.png"
+    assert studio.message.value == ""
+    moving = io.BytesIO()
+    Image.new("L", (60, 30)).save(moving, "GIF", save_all=True, append_images=[Image.new("L", (60, 30), 200)])
+    upload(studio, "moving.gif", moving.getvalue())
+    assert studio.message.value == "first of several pictures"
 
 
 def test_ipywidgets_7_hands_uploads_out_by_name(studio):
