@@ -43,3 +43,7 @@ def test_photos_it_never_saw_come_closer_to_the_truth_than_gray(name):
 def test_an_unknown_name_is_told_what_there_is():
     with pytest.raises(RunError, match="no weights 'sepia': give a file, or one of .*photos"):
         load_pretrained("sepia")
+
+
+def test_all_names_that_help_and_errors_mention_are_there():
+    assert {"cifar", "cifar-vivid", "photos", "photos-vivid"} <= set(shipped())
