@@ -188,12 +188,16 @@ def _below(path: Path, out: Path, of_several: bool) -> Iterator[Task]:
         for name, _, trouble in tree.list():
             is_result = folder in inner.parents and inner in (folder / name).parents
             if not is_result and (trouble or not name.endswith("/")):
-                yield Task(path / name, top / name if Path(name).suffix.lower() in _extensions() else None, trouble)
+                is_picture = Path(name).suffix.lower() in picture_extensions()
+                yield Task(path / name, top / name if is_picture else None, trouble)
 
 
 @cache
-def _extensions() -> frozenset[str]:
-    """Those of what Pillow opens; of HEIC also where it cannot, so that it is said what would help."""
+def picture_extensions() -> frozenset[str]:
+    """How the names of pictures end, with the dot, in small letters.
+
+    Those of what Pillow opens; of HEIC also where it cannot, so that it is said what would help.
+    """
     formats = prepare_pillow()
     known = {extension for extension, form in Image.registered_extensions().items() if form in formats}
     return frozenset(known | {".heic", ".heif"})

@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from PIL import Image
 
 from colorlib import paths
-from colorlib.coloring import Wish, color_bytes
+from colorlib.coloring import Wish, color_bytes, picture_extensions
 from colorlib.colorizer import Colorizer, gray_copy
 from colorlib.decoding import decode, many_pictures
 from colorlib.errors import ColorlibError
@@ -24,8 +24,8 @@ BITS = 8                     # the most that a pixel can be unsure: log2(261)
 class Studio:
     """A small page: ``Studio().page`` in a cell shows it.
 
-    A photo, uploaded or one of the samples, is colored at screen size while the sliders move; a button colors it at its
-    full size, and offers that for download.
+    A photo, uploaded, one of the samples, or of a folder, is colored at screen size while the sliders move; a button
+    colors it at its full size, and offers that for download.
 
     Args:
         weights: names or files to choose from.
@@ -40,8 +40,9 @@ class Studio:
         files = photos or sorted(paths.samples_dir().glob("*.jpg"))
         wide = {"layout": ipywidgets.Layout(width="34em", max_width="100%"), "style": {"description_width": "6.5em"}}
         self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="your photo")
-        choices = [("-", None), *((file.stem, file) for file in files)]
-        self.sample = ipywidgets.Dropdown(options=choices, value=files[0], description="or this")
+        self.sample = ipywidgets.Dropdown(options=_choices(files), value=files[0], description="or this")
+        self.folder = ipywidgets.Text(placeholder="where this notebook runs", description="of a folder",
+                                      continuous_update=False)
         self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
         self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", **wide)
         self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", **wide)
@@ -53,7 +54,8 @@ class Studio:
         self.button = ipywidgets.Button(description="color at full size")
         self.message, self.download = ipywidgets.HTML(), ipywidgets.HTML()
         self.data, self.name = b"", ""
-        for widget, react in [(self.upload, self._uploaded), (self.sample, self._chosen), (self.weights, self._taken),
+        for widget, react in [(self.upload, self._uploaded), (self.sample, self._chosen), (self.folder, self._listed),
+                              (self.weights, self._taken),
                               (self.saturation, self._painted), (self.temperature, self._painted),
                               (self.compare, self._shown), (self.unsure, self._shown)]:
             widget.observe(react, "value")
@@ -63,7 +65,8 @@ class Studio:
     @property
     def page(self) -> ipywidgets.Widget:
         """All of it, in one box."""
-        top = ipywidgets.HBox([self.upload, self.sample, self.weights], layout=ipywidgets.Layout(flex_flow="row wrap"))
+        top = ipywidgets.HBox([self.upload, self.sample, self.folder, self.weights],
+                              layout=ipywidgets.Layout(flex_flow="row wrap"))
         return ipywidgets.VBox([top, self.message, self.picture, self.compare, self.saturation, self.temperature,
                                 self.unsure, ipywidgets.HBox([self.button, self.download])],
                                layout=ipywidgets.Layout(align_items="flex-start"))
@@ -82,7 +85,19 @@ class Studio:
 
     def _chosen(self, _: Any = None) -> None:
         if file := self.sample.value:
-            self._open(file.read_bytes(), file.name)
+            try:
+                self._open(file.read_bytes(), file.name)
+            except OSError as error:                     # it vanished, or may not be read
+                self.message.value = f"<b>{escape(f'{file.name}: {error.strerror}')}</b>"
+
+    def _listed(self, _: Any = None) -> None:
+        folder = Path(self.folder.value).expanduser()
+        files = [file for file in sorted(folder.glob("*")) if file.suffix.lower() in picture_extensions()]
+        if files:
+            self.sample.options = _choices(files)
+            self.sample.value = files[0]
+        else:
+            self.message.value = f"<b>there are no photos in {escape(str(folder))}</b>"
 
     def _open(self, data: bytes, name: str) -> None:
         try:
@@ -135,6 +150,11 @@ class Studio:
         link = base64.b64encode(colored.data).decode()
         name = escape(f"{Path(self.name).stem}-in-color.jpg")
         self.download.value = f'<a download="{name}" href="data:image/jpeg;base64,{link}">download {name}</a>'
+
+
+def _choices(files: list[Path]) -> list[tuple[str, Path | None]]:
+    """What a dropdown offers: each file by its name, and none."""
+    return [("-", None), *((file.stem, file) for file in files)]
 
 
 def _heat(values: np.ndarray, size: tuple[int, int]) -> Image.Image:

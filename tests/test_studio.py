@@ -76,6 +76,22 @@ def test_ipywidgets_7_hands_uploads_out_by_name(studio):
     assert seen(studio).shape == (30, 40, 3)
 
 
+def test_a_folder_takes_the_place_of_the_samples(studio, tmp_path):
+    for name in ("b.png", "a.png"):
+        (tmp_path / name).write_bytes(png((50, 20), "white"))
+    (tmp_path / "notes.txt").write_text("not a photo")
+    studio.folder.value = str(tmp_path)
+    assert [label for label, _ in studio.sample.options] == ["-", "a", "b"]
+    assert studio.name == "a.png"
+    assert seen(studio).shape == (20, 50, 3)
+    (tmp_path / "b.png").unlink()
+    studio.sample.label = "b"
+    assert "b.png: No such file" in studio.message.value
+    studio.folder.value = str(tmp_path / "gone")
+    assert "there are no photos in" in studio.message.value
+    assert studio.name == "a.png"
+
+
 def test_what_is_no_photo_is_said_and_the_last_one_stays(studio):
     before = studio.picture.value
     upload(studio, "notes.txt", b"not a photo")
