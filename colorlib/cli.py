@@ -88,13 +88,15 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _add_data(commands: argparse._SubParsersAction) -> None:
-    parser = commands.add_parser("data", help="get a data set", description="Get a data set, or say what is there.")
+    parser = commands.add_parser("data", help="get a data set", description="Get a data set, or say what is there.",
+                                 epilog="example: colorlib data info")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     get = actions.add_parser("get", help="download a data set, unless there is a copy of it",
                              epilog="example: colorlib data get cifar10")
     get.add_argument("name", metavar="NAME", help="cifar10, animals10 or animals3")
     get.set_defaults(run=_data_get)
-    info = actions.add_parser("info", help="say which data sets are there, and where")
+    info = actions.add_parser("info", help="say which data sets are there, and where",
+                              epilog="example: COLORLIB_DATA=~/data colorlib data info")
     info.set_defaults(run=_data_info)
 
 

@@ -88,7 +88,9 @@ def test_another_run_in_the_directory_fails_with_the_difference(tmp_path, capsys
 
 
 def test_help_shows_an_example_and_version_a_number(capsys):
-    for arguments, expected in [(["train", "--help"], "example:"), (["--version"], "colorlib 0.")]:
+    commands = ("train", "evaluate", "colorize", "ablate", "data", "data get", "data info")
+    helps = [([*command.split(), "--help"], "example") for command in commands]
+    for arguments, expected in [*helps, (["--version"], "colorlib 0.")]:
         with pytest.raises(SystemExit) as ended:
             main(arguments)
         assert ended.value.code == 0
