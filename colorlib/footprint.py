@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
+from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
 from colorlib.errors import RunError
 from colorlib.memory import Limit, MiB
@@ -84,7 +85,10 @@ def _kept(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], shape: 
         kept[storage._cdata] = storage.nbytes()                   # what is kept twice lies in memory once
         return tensor
 
-    # Fake tensors have a shape and no memory: images that do not fit can be counted, too.
-    with FakeTensorMode(allow_non_fake_inputs=True), saved_tensors_hooks(count, lambda tensor: tensor):
+    # Fake tensors have a shape and no memory: images that do not fit can be counted, too. How many colors lie outside
+    # of the gamut they cannot know; the shapes that follow from it are symbols, and none of these is kept.
+    shapes = ShapeEnv(allow_dynamic_output_shape_ops=True)
+    fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=shapes, static_shapes=True)
+    with fake, saved_tensors_hooks(count, lambda tensor: tensor):
         loss(model, torch.zeros(shape, dtype=torch.uint8, device=next(model.parameters()).device))
     return sum(kept.values())

@@ -24,12 +24,13 @@ def split(samples):
     return divide(samples)
 
 
-@pytest.mark.parametrize("objective", ["rgb-l1", "rgb-l2", "ab-l1", "ab-l2"])
-def test_a_few_images_are_learned_by_heart(objective, samples, tmp_path):
+@pytest.mark.parametrize(("objective", "settings"), [
+    ("rgb-l1", {}), ("rgb-l2", {}), ("ab-l1", {}), ("ab-l2", {}), ("perceptual", {"features": "classifier"})])
+def test_a_few_images_are_learned_by_heart(objective, settings, samples, tmp_path):
     """The first check of any training loop: on eight pictures the loss must fall to a fraction."""
     few = samples[:8]
     often = replace(few, rgb=np.tile(few.rgb, (150, 1, 1, 1)), labels=np.tile(few.labels, 150))
-    recipe = replace(RECIPE, objective=objective)
+    recipe = replace(RECIPE, objective=objective, settings=settings)
     run = fit(recipe, often, few, TrainConfig(num_epochs=1, batch_size=8, lr=0.003, log_every=5), tmp_path)
     assert run.history["loss"][-1] < run.history["loss"][0] / 4
     ab, ab_hat = (color.split_lab(rgb)[1] for rgb in (color.to_tensor(few.rgb), run.colorize(few.rgb)))
