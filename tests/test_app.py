@@ -1,90 +1,30 @@
 """The notebook of one's own photos as a web page, driven as a reader would, in headless Chromium."""
 
-import io
-import shutil
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import numpy as np
 import pytest
+from chromium import MARKS, colored, page_of, serving, shown, wait_until
 from PIL import Image
 
 from colorlib import paths
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs pip install 'colorlib[browser]'")
 pytest.importorskip("voila", reason="needs pip install 'colorlib[app]'")
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "07_your_photos.ipynb"
-# No sandbox as root; and nothing that would call home.
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync"]
 
-pytestmark = [pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
-              pytest.mark.filterwarnings("ignore")]
+pytestmark = MARKS
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """Where voila serves the notebook."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = tmp_path_factory.mktemp("voila") / "log"
-    with log.open("w") as file:
-        server = subprocess.Popen([sys.executable, "-m", "voila", str(NOTEBOOK), "--no-browser", f"--port={port}",
-                                   "--Voila.ip=127.0.0.1", "--strip_sources=True"], stdout=file, stderr=file)
-    try:
-        for _ in range(300):
-            try:
-                urllib.request.urlopen(f"http://127.0.0.1:{port}/voila/static/voila.js", timeout=2)
-                break
-            except urllib.error.HTTPError:
-                break
-            except OSError:
-                assert server.poll() is None, log.read_text()
-                time.sleep(0.2)
-        else:
-            raise AssertionError(f"voila never answered: {log.read_text()}")
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        server.terminate()
-        server.wait(30)
-
-
-@pytest.fixture(scope="module")
-def page(address):
+def page(tmp_path_factory):
     """The page, once the notebook has run."""
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 800}, accept_downloads=True)
-        page.set_default_timeout(120_000)
-        page.goto(address)
+    command = [sys.executable, "-m", "voila", str(NOTEBOOK), "--no-browser", "--Voila.ip=127.0.0.1", "--strip_sources=True"]
+    with (serving(command, tmp_path_factory.mktemp("voila") / "log") as address,
+          sync_api.sync_playwright() as playwright, page_of(playwright, address) as page):
         page.wait_for_selector("img.widget-image")
         yield page
-        browser.close()
-
-
-def shown(page):
-    """The colored picture on the page, as pixels."""
-    picture = page.locator("img.widget-image").first.screenshot()
-    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
-
-
-def colored(pixels):
-    return float(np.ptp(pixels, axis=2).mean())
-
-
-def wait_until(page, condition):
-    for _ in range(100):
-        if condition(shown(page)):
-            return
-        page.wait_for_timeout(100)
-    raise AssertionError("the picture did not change")
 
 
 def test_upload_slide_and_download(page, tmp_path):

@@ -1,0 +1,88 @@
+"""What tests in a browser share: a server that is up, and a page in headless Chromium."""
+
+import io
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+# No sandbox as root; and nothing that would call home.
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync"]
+MARKS = [pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
+         pytest.mark.filterwarnings("ignore")]
+
+
+@contextmanager
+def serving(command: Sequence[str], log: Path) -> Iterator[str]:
+    """Start a server, its command with a port added, wait until it answers, yield its address, and end it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    with log.open("w") as file:
+        server = subprocess.Popen([*command, f"--port={port}"], stdout=file, stderr=file)
+    try:
+        for _ in range(300):
+            assert server.poll() is None, log.read_text()
+            if _answers(f"http://127.0.0.1:{port}/static/favicon.ico"):
+                break
+            time.sleep(0.2)
+        else:
+            raise AssertionError(f"the server never answered: {log.read_text()}")
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@contextmanager
+def page_of(playwright, address: str):
+    """A page of 1280 x 800 pixels that shows an address."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    try:
+        page = browser.new_page(viewport={"width": 1280, "height": 800}, accept_downloads=True)
+        page.set_default_timeout(120_000)
+        page.goto(address)
+        yield page
+    finally:
+        browser.close()
+
+
+def shown(page, selector: str = "img.widget-image") -> np.ndarray:
+    """The first picture of a widget on the page, as pixels."""
+    picture = page.locator(selector).first.screenshot()
+    return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
+
+
+def colored(pixels: np.ndarray) -> float:
+    """How far a picture is from gray: 0 if it is."""
+    return float(np.ptp(pixels, axis=2).mean())
+
+
+def wait_until(page, condition: Callable[[np.ndarray], bool]) -> None:
+    """Wait, ten seconds at most, until the picture is as it should be."""
+    for _ in range(100):
+        if condition(shown(page)):
+            return
+        page.wait_for_timeout(100)
+    raise AssertionError("the picture did not change")
+
+
+def _answers(address: str) -> bool:
+    try:
+        urllib.request.urlopen(address, timeout=2)
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,61 @@
+"""Notebooks in JupyterLab, run and used as a reader would, in headless Chromium."""
+
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+from chromium import MARKS, colored, page_of, serving, shown, wait_until
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs pip install 'colorlib[browser]'")
+pytest.importorskip("jupyterlab", reason="needs pip install jupyter")
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
+# Cells out of sight are on the page, too; nothing is looked for on the net.
+SETTINGS = {"notebook-extension/tracker.jupyterlab-settings": '{"windowingMode": "none"}',
+            "apputils-extension/notification.jupyterlab-settings": '{"fetchNews": "false", "checkForUpdates": false}'}
+
+pytestmark = MARKS
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """Where JupyterLab serves a copy of the notebooks."""
+    folder = tmp_path_factory.mktemp("lab")
+    shutil.copytree(NOTEBOOKS, folder / "notebooks")
+    settings = folder / "settings" / "@jupyterlab"
+    for name, text in SETTINGS.items():
+        (settings / name).parent.mkdir(parents=True, exist_ok=True)
+        (settings / name).write_text(text)
+    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--IdentityProvider.token=",
+               f"--ServerApp.root_dir={folder / 'notebooks'}", f"--LabApp.user_settings_dir={settings.parent}"]
+    with serving(command, folder / "log") as address:
+        yield address
+
+
+@pytest.mark.parametrize("name", ["02_cifar_training"])
+def test_the_compare_slider_is_dragged_from_gray_to_color(name, lab):
+    with (sync_api.sync_playwright() as playwright,
+          page_of(playwright, f"{lab}lab/workspaces/auto-{name}/tree/{name}.ipynb?reset") as page):
+        page.get_by_text("(ipykernel) | Idle").wait_for()           # what is run before the kernel is up gets lost
+        page.get_by_text("Run", exact=True).click()
+        page.get_by_text("Run All Cells", exact=True).click()
+        page.wait_for_selector("img.widget-image, [data-mime-type$=error]", state="attached")
+        assert page.locator("[data-mime-type$=error]").all_inner_texts() == []
+        page.locator("img.widget-image").first.scroll_into_view_if_needed()
+        gray = shown(page)
+        assert colored(gray) < 2
+        page.mouse.move(*middle(page.locator(".noUi-handle").first))
+        page.mouse.down()
+        x, y = middle(page.locator(".noUi-target").first)
+        page.mouse.move(x, y, steps=5)
+        page.mouse.move(2 * x, y, steps=5)
+        page.mouse.up()
+        wait_until(page, lambda pixels: colored(pixels) > 10)
+        assert shown(page).shape == gray.shape
+        assert page.locator("[data-mime-type$=error]").all_inner_texts() == []
+
+
+def middle(place):
+    """Where to point at something on the page."""
+    box = place.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
