@@ -40,7 +40,7 @@ def trade_off(series: Mapping[str, Mapping[str, tuple[float, float]]], gray: flo
     """How vivid against how true: a line for each series through its settings, each named beside its point.
 
     Args:
-        series: a name -> a setting, such as "T = 0.38" -> (colorfulness / truth, PSNR in dB).
+        series: a name -> a setting, such as "0.38" (short, or they overlap) -> (colorfulness / truth, PSNR in dB).
         gray: the PSNR of the gray copy, drawn as a dashed line.
     """
     axes = axes or plt.subplots(figsize=(6.5, 4), layout="constrained")[1]

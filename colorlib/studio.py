@@ -16,6 +16,7 @@ from colorlib.coloring import Wish, color_bytes, picture_extensions
 from colorlib.colorizer import Colorizer, gray_copy
 from colorlib.decoding import decode, many_pictures
 from colorlib.errors import ColorlibError
+from colorlib.widgets import Interactive
 
 SHOWN = 480                  # pixels of the longer side on the screen; the download has all
 BITS = 8                     # the most that a pixel can be unsure: log2(261)
@@ -67,9 +68,8 @@ class Studio:
         """All of it, in one box."""
         top = ipywidgets.HBox([self.upload, self.sample, self.folder, self.weights],
                               layout=ipywidgets.Layout(flex_flow="row wrap"))
-        return ipywidgets.VBox([top, self.message, self.picture, self.compare, self.saturation, self.temperature,
-                                self.unsure, ipywidgets.HBox([self.button, self.download])],
-                               layout=ipywidgets.Layout(align_items="flex-start"))
+        return Interactive([top, self.message, self.picture, self.compare, self.saturation, self.temperature,
+                            self.unsure, ipywidgets.HBox([self.button, self.download])], self.picture.value)
 
     @property
     def colorizer(self) -> Colorizer:

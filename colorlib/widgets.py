@@ -1,5 +1,6 @@
 """Interactive pictures, from core ipywidgets alone (7.7 and 8)."""
 
+import base64
 import io
 from collections.abc import Sequence
 from functools import lru_cache
@@ -18,6 +19,23 @@ from colorlib.tables import Curves
 
 Picture = Tensor | np.ndarray
 STEPS = 10          # positions from one picture to the next
+
+
+class Interactive(ipywidgets.VBox):
+    """Widgets below one another, and a picture for who reads the notebook where no kernel runs, as on GitHub.
+
+    Args:
+        children: the widgets.
+        still: the picture, as PNG bytes. (ipywidgets 7 shows none.)
+    """
+
+    def __init__(self, children: Sequence[ipywidgets.Widget], still: bytes):
+        # Without flex-start a box stretches its picture to the width of the page.
+        super().__init__(children, layout=ipywidgets.Layout(align_items="flex-start"))
+        self._still = base64.b64encode(still).decode()
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
+        return {**super()._repr_mimebundle_(**kwargs), "image/png": self._still}
 
 
 def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: int = 320) -> ipywidgets.Widget:
@@ -47,8 +65,7 @@ def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: i
 
     position.observe(update, "value")
     number.observe(update, "value")
-    # Without flex-start a box stretches its picture to the width of the page.
-    return ipywidgets.VBox([picture, position, number], layout=ipywidgets.Layout(align_items="flex-start"))
+    return Interactive([picture, position, number], _side_by_side(blends(0)[::STEPS]))
 
 
 def temperature_slider(logits: Tensor, L: Tensor, objective: Objective, start: float = 0.38,
@@ -73,7 +90,7 @@ def temperature_slider(logits: Tensor, L: Tensor, objective: Objective, start: f
 
     slider.observe(update, "value")
     update()
-    return ipywidgets.VBox([picture, slider], layout=ipywidgets.Layout(align_items="flex-start"))
+    return Interactive([picture, slider], picture.value)
 
 
 def study_explorer(rows: Sequence[Row], known: Curves, start: Sequence[str]) -> ipywidgets.Widget:
@@ -93,8 +110,8 @@ def study_explorer(rows: Sequence[Row], known: Curves, start: Sequence[str]) -> 
     trained = list(dict.fromkeys(row.variant for row in done))
     metric = ipywidgets.Dropdown(description="measure", options=[
         (label, name) for name, label in study_figures.LABELS.items() if name in measured])
-    variants = ipywidgets.SelectMultiple(options=trained, value=[name for name in start if name in trained],
-                                         rows=10, description="variants",
+    chosen = [name for name in start if name in trained] or trained[:1]
+    variants = ipywidgets.SelectMultiple(options=trained, value=chosen, rows=10, description="variants",
                                          layout=ipywidgets.Layout(width="34em", max_width="100%"))
     picture = ipywidgets.Image(format="png")
 
@@ -109,7 +126,7 @@ def study_explorer(rows: Sequence[Row], known: Curves, start: Sequence[str]) -> 
     metric.observe(update, "value")
     variants.observe(update, "value")
     update()
-    return ipywidgets.VBox([metric, variants, picture], layout=ipywidgets.Layout(align_items="flex-start"))
+    return Interactive([metric, variants, picture], picture.value)
 
 
 def _names() -> list[str]:
@@ -135,6 +152,12 @@ def _blends(gray: Tensor, predicted: Tensor, actual: Tensor, height: int) -> lis
     weights = [i / STEPS for i in range(STEPS)]
     stages = [torch.lerp(a, b, w) for a, b in ((first, middle), (middle, last)) for w in weights] + [last]
     return [_png(color.to_uint8(stage).permute(1, 2, 0).numpy(), height) for stage in stages]
+
+
+def _side_by_side(pictures: Sequence[bytes]) -> bytes:
+    """One PNG of several of one size."""
+    pixels = np.concatenate([np.asarray(Image.open(io.BytesIO(picture))) for picture in pictures], axis=1)
+    return _png(pixels, len(pixels))
 
 
 def _png(pixels: np.ndarray, height: int) -> bytes:

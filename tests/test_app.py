@@ -20,7 +20,8 @@ pytestmark = MARKS
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The page, once the notebook has run."""
-    command = [sys.executable, "-m", "voila", str(NOTEBOOK), "--no-browser", "--Voila.ip=127.0.0.1", "--strip_sources=True"]
+    command = [sys.executable, "-m", "voila", str(NOTEBOOK), "--no-browser", "--Voila.ip=127.0.0.1",
+               "--strip_sources=True"]
     with (serving(command, tmp_path_factory.mktemp("voila") / "log") as address,
           sync_api.sync_playwright() as playwright, page_of(playwright, address) as page):
         page.wait_for_selector("img.widget-image")
