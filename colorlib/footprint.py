@@ -53,6 +53,7 @@ def footprint(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], siz
     from 32 to 128 px.
 
     Args:
+        model: the network.
         loss: (network, rgb (B,3,H,W) uint8) -> a scalar, as in training.
         size: pixels along each side of the images.
         copies: how often the weights are kept: they, their gradients, what the optimizer remembers, ...
@@ -67,6 +68,8 @@ def expect_trainable(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tenso
     try:
         _kept(copy.deepcopy(model), loss, (images, 3, size, size))
     except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
         raise RunError(f"batch norm cannot train on {images} image at once where the network sees {size} px as one "
                        "pixel: take larger batches, larger images, or a network of less depth") from error
 
@@ -78,11 +81,11 @@ def weight_bytes(model: nn.Module) -> int:
 
 def _kept(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], shape: tuple[int, ...]) -> int:
     """Bytes that a forward pass keeps for the backward pass."""
-    kept: dict[int, int] = {}
+    kept: dict[int, torch.UntypedStorage] = {}
 
     def count(tensor: Tensor) -> Tensor:
         storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage.nbytes()                   # what is kept twice lies in memory once
+        kept[storage._cdata] = storage                            # what is kept twice lies in memory once
         return tensor
 
     # Fake tensors have a shape and no memory: images that do not fit can be counted, too. How many colors lie outside
@@ -91,4 +94,4 @@ def _kept(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], shape: 
     fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=shapes, static_shapes=True)
     with fake, saved_tensors_hooks(count, lambda tensor: tensor):
         loss(model, torch.zeros(shape, dtype=torch.uint8, device=next(model.parameters()).device))
-    return sum(kept.values())
+    return sum(storage.nbytes() for storage in kept.values())

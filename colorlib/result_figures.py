@@ -50,7 +50,7 @@ def trade_off(series: Mapping[str, Mapping[str, tuple[float, float]]], gray: flo
             axes.annotate(setting, point, xytext=(4, 4), textcoords="offset points", fontsize=7)
     axes.axhline(gray, color="black", linestyle="--", linewidth=1, label="gray copy")
     axes.axvline(1, color="gray", linewidth=1)
-    axes.set(xlabel="colorfulness / truth; 1 is best", ylabel="PSNR (dB); more is best")
+    axes.set(xlabel="colorfulness / truth; 1 is best", ylabel="PSNR (dB); more is better")
     axes.grid(alpha=0.3)
     axes.legend()
     return axes

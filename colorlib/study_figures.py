@@ -41,7 +41,7 @@ def trainings(rows: Sequence[Row], variants: Sequence[str], metric: str = "ab_ma
         axes.plot([mean], [place], "|", color="black", markersize=16, markeredgewidth=2)
         axes.plot(values, [place] * len(values), "o", color=style["color"], markeredgecolor="black", alpha=0.8)
     axes.set(yticks=range(len(found)), yticklabels=list(found), ylim=(len(found) - 0.5, -0.5),
-             xlabel=f"{LABELS[metric]}; {BETTER[metric]} is best")
+             xlabel=f"{LABELS[metric]}; {BETTER[metric]} is better")
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right", "left"]].set_visible(False)
     return axes

@@ -22,7 +22,7 @@ STEPS = 10          # positions from one picture to the next
 
 
 class Interactive(ipywidgets.VBox):
-    """Widgets below one another, and a picture for who reads the notebook where no kernel runs, as on GitHub.
+    """Widgets below one another, and a picture for whoever reads the notebook where no kernel runs, as on GitHub.
 
     Args:
         children: the widgets.

@@ -42,7 +42,11 @@ def serving(command: Sequence[str], log: Path) -> Iterator[str]:
         yield f"http://127.0.0.1:{port}/"
     finally:
         server.terminate()
-        server.wait(30)
+        try:
+            server.wait(30)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
 
 
 @contextmanager
@@ -71,11 +75,10 @@ def colored(pixels: np.ndarray) -> float:
 
 def wait_until(page, condition: Callable[[np.ndarray], bool]) -> None:
     """Wait, ten seconds at most, until the picture is as it should be."""
-    for _ in range(100):
-        if condition(shown(page)):
-            return
+    end = time.monotonic() + 10
+    while not condition(pixels := shown(page)):
+        assert time.monotonic() < end, f"a picture of {pixels.shape}, {colored(pixels):.1f} from gray"
         page.wait_for_timeout(100)
-    raise AssertionError("the picture did not change")
 
 
 def _answers(address: str) -> bool:

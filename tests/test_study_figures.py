@@ -32,7 +32,7 @@ def test_every_training_and_the_interval_of_the_mean_are_drawn():
         assert dot.get_xdata().tolist() == values
         assert mean.get_xdata() == pytest.approx([np.mean(values)])
         assert tuple(bar.get_xdata()) == pytest.approx(stats.t.interval(0.95, 2, np.mean(values), stats.sem(values)))
-    assert axes.get_xlabel() == "ab MAE (Lab units); less is best"
+    assert axes.get_xlabel() == "ab MAE (Lab units); less is better"
 
 
 def test_what_was_not_trained_or_not_measured_is_named():
