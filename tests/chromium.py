@@ -62,9 +62,9 @@ def page_of(playwright, address: str):
         browser.close()
 
 
-def shown(page, selector: str = "img.widget-image") -> np.ndarray:
+def shown(page) -> np.ndarray:
     """The first picture of a widget on the page, as pixels."""
-    picture = page.locator(selector).first.screenshot()
+    picture = page.locator("img.widget-image").first.screenshot()
     return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
 
 
