@@ -10,6 +10,7 @@ from torch import nn
 
 from colorlib import paths
 from colorlib.config import TrainConfig
+from colorlib.features import load_features
 from colorlib.images import Images
 from colorlib.recipe import Recipe
 
@@ -23,21 +24,30 @@ def identity(recipe: Recipe, train: Images, valid: Images, config: TrainConfig,
     """All that decides what a run computes, as JSON values; whatever differs makes another run.
 
     Raises:
+        DataError: if the objective needs a feature network, and it cannot be had.
         ValueError: if ``start`` is not the recipe's network.
     """
     data = {"train": train.digest, "valid": valid.digest}
     code = {name: code_digest((paths.PACKAGE / f"{name}.py").read_text()) for name in CODE}
     same = {"recipe": recipe.as_dict(), "config": config.identity(), "data": data, "code": code}
-    return same | ({"start": _weights_digest(start, recipe)} if start else {})
+    if features := getattr(recipe.build_objective(), "features", None):          # what a perceptual one sees with
+        same["features"] = _weights_digest(load_features(features))
+    if start:
+        _expect_same_shapes(start, recipe)
+        same["start"] = _weights_digest(start)
+    return same
 
 
-def _weights_digest(start: nn.Module, recipe: Recipe) -> str:
+def _expect_same_shapes(start: nn.Module, recipe: Recipe) -> None:
     weights, expected = start.state_dict(), recipe.build_model().state_dict()
     if [(k, v.shape) for k, v in weights.items()] != [(k, v.shape) for k, v in expected.items()]:
         raise ValueError(f"start is not the network of the recipe, {recipe.model} with {recipe.options}: its weights "
                          "have other names or shapes")
+
+
+def _weights_digest(network: nn.Module) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    for tensor in weights.values():
+    for tensor in network.state_dict().values():
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()
 

@@ -13,13 +13,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
+import torchvision
 from tiny import CONFIG, EVERYTHING, FILES, RECIPE, contents, divide
 
 from colorlib import identity, runs, trainer, writing
 from colorlib.checkpoints import load_state, load_weights
 from colorlib.errors import RunError, WriteError
 from colorlib.images import Images
+from colorlib.recipe import Recipe
 from colorlib.training import fit
 
 
@@ -219,6 +222,20 @@ def test_code_is_told_by_what_it_does():
     same = "# a comment\ndef f(x):\n\n    return (x + 1)   # more\n"
     assert identity.code_digest(code) == identity.code_digest(same)
     assert identity.code_digest(code) != identity.code_digest(code.replace("1", "2"))
+
+
+def test_a_run_that_sees_with_another_network_is_another_run(split, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))
+    network = torchvision.models.alexnet().features
+    weights = {f"features.{name}": value for name, value in network.state_dict().items()}
+    seen = []
+    for factor in (1, 2):
+        weights["features.0.bias"] *= factor
+        safetensors.torch.save_file(weights, tmp_path / "alexnet_features_lpips.safetensors")
+        recipe = Recipe("course", "perceptual", 16, settings={"features": "alexnet"})
+        seen.append(identity.identity(recipe, *split, CONFIG))
+    assert [name for name in seen[0] if seen[0][name] != seen[1][name]] == ["features"]
+    assert "features" not in identity.identity(RECIPE, *split, CONFIG)
 
 
 def test_another_number_of_threads_is_noticed(split, tmp_path, capsys):
