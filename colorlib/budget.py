@@ -13,7 +13,7 @@ def scaled(smoke: T, course: T, full: T) -> T:
         ValueError: if it names none.
     """
     values = {"smoke": smoke, "course": course, "full": full}
-    name = os.environ.get("COLORLIB_BUDGET", "course")
+    name = os.environ.get("COLORLIB_BUDGET") or "course"
     if name not in values:
         raise ValueError(f"COLORLIB_BUDGET must be {', '.join(values)}, got {name!r}")
     return values[name]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from colorlib.errors import no_room
+from colorlib.writing import make_folder, write_errors
 
 
 @contextmanager
@@ -18,15 +18,15 @@ def whole(folder: Path) -> Iterator[Path | None]:
     Of two processes the second waits; it is given None when the first has done the work.
     """
     partial = folder.with_name(f"{folder.name}.partial")
-    with writing(folder.parent):
-        folder.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(folder.parent)
+    with write_errors(folder.parent):
         lock = FileLock(folder.with_name(f"{folder.name}.lock"))
         lock.acquire()
     try:
         if folder.exists():
             yield None
             return
-        with writing(folder.parent):
+        with write_errors(folder.parent):
             partial.mkdir(exist_ok=True)
         yield partial
         partial.rename(folder)
@@ -35,12 +35,3 @@ def whole(folder: Path) -> Iterator[Path | None]:
         raise
     finally:
         lock.release()
-
-
-@contextmanager
-def writing(folder: Path) -> Iterator[None]:
-    """Within this block, what the system says of a write becomes a WriteError in the reader's words."""
-    try:
-        yield
-    except OSError as error:
-        raise no_room(folder, error) from error

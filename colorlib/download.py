@@ -10,7 +10,9 @@ import requests
 from filelock import FileLock
 from tqdm.auto import tqdm
 
-from colorlib.errors import DataError, no_room
+from colorlib.errors import DataError
+from colorlib.files import size_of
+from colorlib.writing import make_folder, write_errors
 
 PATIENCE = 20          # seconds over which a host's speed is judged
 
@@ -41,18 +43,15 @@ def fetch(download: Download, folder: Path, timeout: float = 20, min_speed: floa
     """
     target, part = folder / download.filename, folder / f"{download.filename}.part"
     failures = []
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / f"{download.filename}.lock"):     # two notebooks, one download
-            if target.exists():
-                return target
-            for url in download.urls:
-                failure = _try(url, part, download.md5, timeout, 0 if url == download.urls[-1] else min_speed)
-                if failure is None:
-                    return part.replace(target)
-                failures.append(f"{url}: {failure}")
-    except OSError as error:
-        raise no_room(folder, error) from error
+    make_folder(folder)
+    with write_errors(folder), FileLock(folder / f"{download.filename}.lock"):     # two notebooks, one download
+        if target.exists():
+            return target
+        for url in download.urls:
+            failure = _try(url, part, download.md5, timeout, 0 if url == download.urls[-1] else min_speed)
+            if failure is None:
+                return part.replace(target)
+            failures.append(f"{url}: {failure}")
     tried = "\n  ".join(failures)
     raise DataError(f"could not download {download.filename}:\n  {tried}\n"
                     f"Check the network and run it again (it goes on where it stopped), or put the file into {folder}")
@@ -60,7 +59,7 @@ def fetch(download: Download, folder: Path, timeout: float = 20, min_speed: floa
 
 def _try(url: str, part: Path, md5: str, timeout: float, min_speed: float) -> str | None:
     """Complete ``part`` from one host: None when its checksum is right, else what went wrong."""
-    for resumed in (_size(part) > 0, False):
+    for resumed in (size_of(part) > 0, False):
         try:
             _continue(url, part, timeout, min_speed)
         except SlowHostError as error:
@@ -75,21 +74,21 @@ def _try(url: str, part: Path, md5: str, timeout: float, min_speed: float) -> st
     return "wrong checksum, what it sent was deleted"
 
 
-def _continue(url: str, part: Path, timeout: float, min_speed: float, retries: int = 3) -> None:
-    """Bring ``part`` to its full length from one host, reconnecting as long as each attempt gets further."""
-    for attempt in range(retries):
-        before = _size(part)
+def _continue(url: str, part: Path, timeout: float, min_speed: float) -> None:
+    """Bring ``part`` to its full length from one host, reconnecting twice if that got it further."""
+    for last in (False, False, True):
+        before = size_of(part)
         try:
             _receive(url, part, timeout, min_speed)
             return
         except requests.RequestException:
-            if attempt == retries - 1 or _size(part) <= before:
+            if last or size_of(part) <= before:
                 raise
 
 
 def _receive(url: str, part: Path, timeout: float, min_speed: float) -> None:
     """One connection: append what the host still has to send, or start over if it cannot continue."""
-    have = _size(part)
+    have = size_of(part)
     # Without "identity" a host may compress on the fly, and a range then counts other bytes than ours.
     headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
     with requests.get(url, headers=headers, stream=True, timeout=timeout) as reply:
@@ -103,8 +102,8 @@ def _receive(url: str, part: Path, timeout: float, min_speed: float) -> None:
             for chunk in _fast_enough(reply.iter_content(1 << 12), min_speed):
                 file.write(chunk)
                 bar.update(len(chunk))
-    if _size(part) < total:
-        raise requests.ConnectionError(f"the connection ended after {_size(part):,} of {total:,} bytes")
+    if size_of(part) < total:
+        raise requests.ConnectionError(f"the connection ended after {size_of(part):,} of {total:,} bytes")
 
 
 def _fast_enough(chunks: Iterator[bytes], min_speed: float) -> Iterator[bytes]:
@@ -118,10 +117,6 @@ def _fast_enough(chunks: Iterator[bytes], min_speed: float) -> Iterator[bytes]:
             if received < min_speed * elapsed:
                 raise SlowHostError(f"only {received / elapsed / 1000:.0f} kB/s")
             start, received = time.monotonic(), 0
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
 
 
 def _md5(path: Path) -> str:

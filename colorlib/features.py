@@ -1,6 +1,7 @@
 """What a network that names things sees in a picture: features for losses and distances."""
 
 import os
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -138,7 +139,7 @@ def _copy(name: str) -> tuple[Mapping[str, Tensor], Path] | None:
 
 
 def _download(name: str) -> tuple[Mapping[str, Tensor], Path]:
-    """Torchvision's file, mapped, not read: that of VGG16 has 553 MB, of which the features are a tenth."""
+    """Torchvision's file; mapped, not read, where its format allows: of VGG16's 553 MB the features are a tenth."""
     from torchvision import models
 
     if paths.offline():
@@ -150,7 +151,7 @@ def _download(name: str) -> tuple[Mapping[str, Tensor], Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2])
-        return torch.load(path, map_location="cpu", mmap=True, weights_only=True), path
+        return torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True), path
     except (OSError, RuntimeError) as error:
         raise DataError(f"the features of {name} cannot be downloaded to {path} ({error}): try again") from error
 

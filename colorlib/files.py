@@ -46,18 +46,25 @@ def open_tree(path: Path) -> "Folder | Zip":
     """The files in a folder or a zip.
 
     Raises:
-        DataError: for a zip that is damaged.
+        DataError: for a zip that is damaged, and for what is neither.
     """
     return Folder(path) if path.is_dir() else Zip(path)
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; none if it is not there."""
+    return path.stat().st_size if path.exists() else 0
 
 
 def fingerprint(path: Path) -> str:
     """A few letters that change when any file of a copy does, or what can be read."""
     path = path.resolve()
     listed = Folder(path).list() if path.is_dir() else []
-    stats = [(entry.name, entry.fate, *_stats(path / entry.name)) for entry in listed]
+    # Of folders the names alone: their times change with every hidden file.
+    stats = [(entry.name, entry.fate, *([] if entry.name.endswith("/") else _stats(path / entry.name)))
+             for entry in listed]
     how = (3, find_spec("pillow_heif") is not None)              # 3: how pictures are prepared
-    content = repr((how, str(path), _stats(path), stats)).encode(errors="surrogateescape")
+    content = repr((how, str(path), stats or _stats(path))).encode(errors="surrogateescape")
     return hashlib.blake2b(content, digest_size=6).hexdigest()
 
 
@@ -71,10 +78,15 @@ def _stats(path: Path) -> tuple[int, int]:
 
 
 class Folder:
-    """The files below a folder. Links are followed, but not in circles."""
+    """The files below a folder. Links are followed, but not in circles.
 
-    def __init__(self, path: Path):
-        self.path = path
+    Args:
+        largest: bytes that a file may have; by default as many as in a course.
+    """
+
+    def __init__(self, path: Path, largest: int | None = None):
+        self.path, self.largest = path, largest or LARGEST
+        self.ours = (paths.cache_dir(), paths.runs_dir())
 
     def __enter__(self) -> "Folder":
         return self
@@ -103,18 +115,18 @@ class Folder:
             return
         for entry in entries:
             path = folder / entry.name
-            if not entry.name.startswith(".") and path not in (paths.cache_dir(), paths.runs_dir()):
+            if not entry.name.startswith(".") and path not in self.ours:
                 if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where a folder may not be entered)
                     yield Listed(f"{self._name(path)}/")
                     yield from self._below(path, above | {here})
                 else:
-                    yield Listed(self._name(path), *_trouble(path))
+                    yield Listed(self._name(path), *_trouble(path, self.largest))
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.path).as_posix()
 
 
-def _trouble(path: Path) -> tuple[str, str]:
+def _trouble(path: Path, largest: int) -> tuple[str, str]:
     """Fate and cause of what no one should try to read: to open a pipe, for one, would wait for ever."""
     try:
         status = path.stat()
@@ -122,11 +134,11 @@ def _trouble(path: Path) -> tuple[str, str]:
         return "unreadable", error.strerror or str(error)
     if not stat.S_ISREG(status.st_mode):
         return "unreadable", "it is no file, but a pipe, a socket or a device"
-    return _too_large(status.st_size)
+    return _too_large(status.st_size, largest)
 
 
-def _too_large(size: int) -> tuple[str, str]:
-    return ("too large", f"a file of {size / 2**20:,.0f} MiB") if size > LARGEST else ("", "")
+def _too_large(size: int, largest: int) -> tuple[str, str]:
+    return ("too large", f"a file of {size / 2**20:,.0f} MiB") if size > largest else ("", "")
 
 
 class Zip:
@@ -172,4 +184,4 @@ def _zip_trouble(info: zipfile.ZipInfo) -> tuple[str, str]:
         return "refused", "its name leads out of the zip"
     if info.flag_bits & 1:
         return "unreadable", "it is encrypted"
-    return _too_large(info.file_size)
+    return _too_large(info.file_size, LARGEST)

@@ -58,7 +58,8 @@ def group_limit(folder: Path) -> Limit | None:
                                           ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")]:
         total, used = cgroups.read_number(folder / total_file), cgroups.read_number(folder / used_file)
         if total is not None and used is not None:
-            stat = dict(line.split() for line in (folder / "memory.stat").read_text().splitlines())
+            statistics = folder / "memory.stat"
+            stat = dict(map(str.split, statistics.read_text().splitlines())) if statistics.exists() else {}
             cached = sum(int(stat.get(f"{prefix}{kind}_file", 0)) for kind in ("active", "inactive"))
             return Limit("its control group", total, max(0, used - cached))
     return None
@@ -67,6 +68,7 @@ def group_limit(folder: Path) -> Limit | None:
 def tightest(device: torch.device, team: PartialState) -> Limit:
     """The limit that leaves the least on ``device``, of which each process of a team on this machine has its share."""
     if device.type == "cuda":
+        torch.cuda.empty_cache()                                 # what an earlier training left counts as free
         free, total = torch.cuda.mem_get_info(device)
         return Limit(str(device), total, total - free)
     give_back()

@@ -10,7 +10,7 @@ def home() -> Path:
     """The folder that colorlib writes in: ``COLORLIB_HOME``, or the checkout it runs from, or the current folder."""
     checkout = PACKAGE.parent
     default = checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
-    return Path(os.environ.get("COLORLIB_HOME") or default)
+    return Path(os.environ.get("COLORLIB_HOME") or default).expanduser().resolve()
 
 
 def data_dir() -> Path:

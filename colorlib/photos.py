@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from colorlib.decoding import decode, many_pictures, square
+from colorlib.decoding import decode, prepare_pillow, square
 from colorlib.files import open_tree
 from colorlib.parallel import in_order
 from colorlib.sources import Picture
@@ -60,8 +60,9 @@ class Photos:
 
     def squares(self, rows: list[Row], size: int) -> Iterator[Image.Image]:
         """The photos of some rows, ``size`` pixels along each side."""
+        prepare_pillow()
         alone = threading.Lock()
-        with many_pictures(), open_tree(self.path) as tree:
+        with open_tree(self.path) as tree:
             def picture(row: Row) -> Image.Image:
                 # Twice the size, so that scaling down to it has pixels to average.
                 return square(decode(tree.read(row.file), f"{self.path}: {row.file}", 2 * size, alone).image, size)

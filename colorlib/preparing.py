@@ -11,23 +11,25 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from colorlib import cache, paths
+from colorlib.decoding import many_pictures
 from colorlib.errors import DataError
-from colorlib.files import fingerprint
+from colorlib.files import fingerprint, size_of
 from colorlib.images import Images
 from colorlib.sources import Source
+from colorlib.writing import write_errors
 
+DAMAGE = (FileNotFoundError, ValueError, KeyError, TypeError)       # what opening a damaged folder raises
 COLUMNS = {"labels.bin": np.dtype(np.int64), "groups.bin": np.dtype(np.int64)}        # beside rgb.bin
 
 
 def prepared(name: str, path: Path, read: Callable[[Path], Source], split: str, size: int) -> Images:
     """The images of one copy, from the cache if they were prepared from it before."""
     folder = paths.cache_dir() / f"{name}-{split}-{size}-{fingerprint(path)}"
-    try:
-        return open_images(folder)
-    except FileNotFoundError:
-        pass                                                    # not prepared yet, or just now by another process
-    except (OSError, ValueError, KeyError):
-        shutil.rmtree(folder, ignore_errors=True)               # damaged
+    if folder.exists():
+        try:
+            return open_images(folder)
+        except DAMAGE:
+            shutil.rmtree(folder, ignore_errors=True)
     with cache.whole(folder) as to_fill:
         if to_fill:
             _fill(to_fill, read(path), name, split, size)
@@ -35,24 +37,26 @@ def prepared(name: str, path: Path, read: Callable[[Path], Source], split: str, 
 
 
 def newest(name: str, split: str, size: int) -> Images | None:
-    """What was prepared of the copy of a data set that was used last, and is gone; all splits are of this copy."""
+    """What was prepared last, of a copy of the data set that is gone; all splits are of this copy."""
     kept = sorted(paths.cache_dir().glob(f"{name}-*-*-*/meta.json"), key=lambda file: file.stat().st_mtime)
     if not kept:
         return None
     copy = kept[-1].parent.name.split("-")[-1]
     folder = paths.cache_dir() / f"{name}-{split}-{size}-{copy}"
-    return open_images(folder) if folder.exists() else None
+    try:
+        return open_images(folder)
+    except DAMAGE:                                              # or this split was never prepared
+        return None
 
 
 def open_images(folder: Path) -> Images:
     """Map what ``prepared`` wrote.
 
     Raises:
-        FileNotFoundError: if there is nothing.
-        OSError, ValueError, KeyError: if it is damaged.
+        One of DAMAGE: if a file is missing, or not whole.
     """
     meta = json.loads((folder / "meta.json").read_text())
-    labels, groups = (np.fromfile(folder / column, dtype) for column, dtype in COLUMNS.items())
+    labels, groups = (np.fromfile(folder / name, dtype).reshape(meta["shape"][0]) for name, dtype in COLUMNS.items())
     return Images(
         name=meta["name"],
         rgb=np.memmap(folder / "rgb.bin", dtype=np.uint8, mode="r", shape=tuple(meta["shape"])),
@@ -66,8 +70,8 @@ def open_images(folder: Path) -> Images:
 def _fill(folder: Path, source: Source, name: str, split: str, size: int) -> None:
     """Write a source's pictures, row by row, going on after those that are there."""
     columns = {"rgb.bin": 3 * size * size} | {name: dtype.itemsize for name, dtype in COLUMNS.items()}    # bytes a row
-    rows = min(_size(folder / column) // width for column, width in columns.items())
-    with cache.writing(folder), ExitStack() as stack:
+    rows = min(size_of(folder / column) // width for column, width in columns.items())
+    with write_errors(folder), many_pictures(), ExitStack() as stack:
         files = [stack.enter_context((folder / column).open("ab")) for column in columns]
         for file, width in zip(files, columns.values(), strict=True):
             file.truncate(rows * width)                        # without the row that broke off
@@ -86,7 +90,3 @@ def _fill(folder: Path, source: Source, name: str, split: str, size: int) -> Non
         about = f"{rows:,} {split} images of {name} at {size} px, from {source.path.name} ({source.about})"
         meta = {"name": name, "shape": [rows, 3, size, size], "classes": source.classes, "source": about}
         (folder / "meta.json").write_text(json.dumps(meta))
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0

@@ -1,6 +1,5 @@
 """What ``colorlib evaluate`` reads, compares with, and writes: any photos in, a table and a JSON file out."""
 
-import errno
 import json
 import math
 import os
@@ -12,7 +11,6 @@ import numpy as np
 from torch import nn
 
 from colorlib import data, metrics
-from colorlib.cache import writing
 from colorlib.checkpoints import load_weights
 from colorlib.evaluation import EVERY, Scores
 from colorlib.images import Images
@@ -84,15 +82,6 @@ def write_json(path: str | os.PathLike, scores: Mapping[str, Scores], images: Im
                              for key, column in score.per_image.items()}}
         for name, score in scores.items()}}
     write_whole(Path(path), json.dumps(content, indent=1).encode())
-
-
-def expect_writable(path: str | os.PathLike) -> None:
-    """Raise a WriteError now, if a file could not be written later; its folder is made."""
-    path = Path(path)
-    with writing(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, f"{path.name} is a folder")
 
 
 def _cell(value: float, low: float, high: float) -> str:

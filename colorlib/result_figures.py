@@ -11,9 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from colorlib import color
-from colorlib.cache import writing
 from colorlib.figures import contact_sheet, styles
-from colorlib.writing import write_whole
+from colorlib.writing import make_folder, write_whole
 
 KERNEL = 1024                # MiB of a hub's kernel
 MARKERS = "osD^vPX"          # one more than there are colors, so that many series stay apart
@@ -26,8 +25,7 @@ def keep(figure: Figure, folder: Path, name: str) -> list[Path]:
     Raises:
         WriteError: if they cannot be written.
     """
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder)
     paths = [folder / f"{name}.{kind}" for kind in ("png", "svg")]
     for path in paths:
         buffer = io.BytesIO()

@@ -23,11 +23,11 @@ from torch import Tensor, nn
 
 from colorlib.checkpoints import load_state, save_state
 from colorlib.color import to_tensor
-from colorlib.errors import RunError, WriteError, no_room
+from colorlib.errors import RunError, WriteError
 from colorlib.objectives import Objective
 from colorlib.processes import team
 from colorlib.recipe import Recipe, colorize
-from colorlib.writing import write_whole
+from colorlib.writing import make_folder, write_errors, write_whole
 
 COLUMNS = ("step", "epoch", "loss", "valid_loss", "valid_psnr", "valid_ab_mae", "valid_auc", "valid_colorfulness")
 
@@ -52,18 +52,19 @@ class RunDir:
         self._lock = FileLock(path / "lock", timeout=0)
 
     def __enter__(self) -> "RunDir":
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire()
-        except Timeout as error:
-            raise RunError(f"another process trains in {self.path}: wait for it, stop it, or give another run "
-                           "directory") from error
-        except OSError as error:
-            raise no_room(self.path, error) from error
+        make_folder(self.path)
+        with write_errors(self.path):
+            try:
+                self._lock.acquire()
+            except Timeout as error:
+                raise RunError(f"another process trains in {self.path}: wait for it, stop it, or give another run "
+                               "directory") from error
         try:
             if self._config.exists():
                 _expect_same(self._config, self.identity)
             self._write_config()
+            for part in self.path.glob(".*.tmp"):               # of writes that a kill broke off
+                part.unlink(missing_ok=True)
         except BaseException:
             self._lock.release()
             raise
@@ -101,10 +102,7 @@ class RunDir:
         Raises:
             WriteError: if it cannot be written; all that was kept before still is.
         """
-        try:
-            self.path.mkdir(parents=True, exist_ok=True)        # deleted under our feet: everything is written anew
-        except OSError as error:
-            raise no_room(self.path, error) from error
+        make_folder(self.path)                                  # deleted under our feet: everything is written anew
         self._lock_again()
         self._write_config()
         best_file = self.path / "best.safetensors"
@@ -119,7 +117,7 @@ class RunDir:
 
     def expect_room(self, state: int) -> None:
         """Raise a WriteError now if the disk will be full later: three states of so many bytes, and best weights."""
-        self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
         need, free = 4 * state, shutil.disk_usage(self.path).free
         if free < need:
             raise WriteError(f"cannot write in {self.path}: a run takes {need / 2**20:,.0f} MiB, and the disk has "

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 from PIL import Image
 
-from colorlib.decoding import decode, many_pictures, square
+from colorlib.decoding import decode, square
 from colorlib.errors import DataError, PictureError
 from colorlib.files import GET_AGAIN, Folder, open_tree
 from colorlib.parallel import in_order
@@ -143,7 +143,7 @@ class ImageTree:
             files += [(name, label) for name in names]
         # Shuffled once and for all, so that any slice of the data set is a fair sample of its classes.
         order = np.random.default_rng(0).permutation(len(files))
-        with many_pictures(), open_tree(self.path) as tree:
+        with open_tree(self.path) as tree:
             def picture(group: int) -> Picture:
                 name, label = files[order[group]]
                 image = decode(tree.read(name), f"{self.path}: {name}", 2 * size).image

@@ -23,6 +23,7 @@ from colorlib.errors import DataError, PictureError
 from colorlib.files import Listed, Tree, fingerprint, open_tree
 from colorlib.likeness import groups_alike, perceptual_hash
 from colorlib.parallel import in_order
+from colorlib.writing import write_errors
 
 USED = "used"
 LOOK = 64                  # pixels on the shorter side are enough to see whether there is color, and what is alike
@@ -108,7 +109,7 @@ def _looks(tree: Tree, name: str, classify: Callable[[str], str | None], log: Pa
     looks = _logged(log)
     look = partial(_look, tree, classify, threading.Lock())
     bar = tqdm(in_order(look, files[len(looks):]), f"looking at {name}", len(files), initial=len(looks), unit=" files")
-    with cache.writing(log.parent), many_pictures(), log.open("a", encoding="utf-8") as file:
+    with write_errors(log.parent), many_pictures(), log.open("a", encoding="utf-8") as file:
         for found in bar:
             file.write(json.dumps([asdict(found.row), found.hashes.hex()]) + "\n")
             file.flush()
@@ -121,7 +122,7 @@ def _logged(log: Path) -> list[Look]:
     lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
     whole = [line for line in lines if line.endswith("\n")]
     if len(whole) < len(lines):
-        with cache.writing(log.parent):
+        with write_errors(log.parent):
             log.write_text("".join(whole), encoding="utf-8")
     return [Look(Row(**row), bytes.fromhex(hashes)) for row, hashes in map(json.loads, whole)]
 
@@ -135,14 +136,14 @@ def _look(tree: Tree, classify: Callable[[str], str | None], alone: threading.Lo
         return Look(replace(row, fate="other class", cause="its folder is not one of the classes"))
     try:
         data = tree.read(listed.name)
-        image, changes, form, width, height = decode(data, listed.name, LOOK, alone)
+        found = decode(data, listed.name, LOOK, alone)
     except PictureError as error:
         return Look(replace(row, fate=error.fate, cause=error.cause))
-    row = replace(row, format=form, width=width, height=height, changes="; ".join(changes),
+    row = replace(row, format=found.format, width=found.width, height=found.height, changes="; ".join(found.changes),
                   digest=blake2b(data, digest_size=16).hexdigest())
-    if is_colorless(image):
+    if is_colorless(found.image):
         row = replace(row, fate="gray", cause="in truth without color")
-    hashes = np.concatenate([perceptual_hash(image), perceptual_hash(ImageOps.mirror(image))])
+    hashes = np.concatenate([perceptual_hash(found.image), perceptual_hash(ImageOps.mirror(found.image))])
     return Look(row, np.packbits(hashes).tobytes())
 
 
@@ -174,7 +175,7 @@ def _rows(looks: list[Look]) -> list[Row]:
 
 def _write(rows: list[Row], table: Path) -> None:
     # Names that are no UTF-8, as old systems left them, come out as the bytes they are.
-    with cache.writing(table.parent), table.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+    with write_errors(table.parent), table.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         # All quoted: a name may hold a comma, or be the "Icon\\r" of a Mac.
         writer = csv.DictWriter(file, [field.name for field in fields(Row)], lineterminator="\n", quoting=csv.QUOTE_ALL)
         writer.writeheader()

@@ -1,7 +1,10 @@
 """Files that are whole or not there, at whatever moment the power goes."""
 
+import errno
 import os
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from colorlib.errors import no_room
@@ -18,19 +21,48 @@ def write_whole(path: Path, data: bytes | memoryview, keep_as: Path | None = Non
     """
     # In the same folder, so that the rename is one step; nobody else's, and not another process's.
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if keep_as:
-            path.replace(keep_as)
-        temporary.replace(path)
-    except OSError as error:
-        with suppress(OSError):
-            temporary.unlink()
-        raise no_room(path.parent, error) from error
+    with write_errors(path.parent):
+        try:
+            with temporary.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            if keep_as:
+                path.replace(keep_as)
+            temporary.replace(path)
+        except OSError:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
     _sync_folder(path.parent)
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, where they are not there yet.
+
+    Raises:
+        WriteError: if it cannot be made.
+    """
+    with write_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def expect_writable(path: Path) -> None:
+    """Raise a WriteError now, if a file could not be written later; its folder is made."""
+    make_folder(path.parent)
+    with write_errors(path.parent):
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, f"{path.name} is a folder")
+        tempfile.TemporaryFile(dir=path.parent).close()
+
+
+@contextmanager
+def write_errors(folder: Path) -> Iterator[None]:
+    """Within this block, what the system says of a write becomes a WriteError in the reader's words."""
+    try:
+        yield
+    except OSError as error:
+        raise no_room(folder, error) from error
 
 
 def _sync_folder(folder: Path) -> None:

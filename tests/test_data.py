@@ -11,7 +11,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colorlib import data, paths
+from colorlib import data, paths, preparing
 from colorlib.errors import WriteError
 
 
@@ -211,11 +211,15 @@ def test_a_killed_preparation_leaves_no_cache_and_the_next_one_succeeds(home):
     assert not list(paths.cache_dir().glob("*.partial"))
 
 
-def test_a_damaged_cache_is_prepared_again(home):
+@pytest.mark.parametrize("file", ["rgb.bin", "labels.bin", "groups.bin", "meta.json"])
+@pytest.mark.parametrize("damage", [lambda file: file.write_bytes(file.read_bytes()[:80]), Path.unlink])
+def test_a_damaged_cache_is_prepared_again(file, damage, home):
     digest = data.load("samples", "train", 16).digest
-    (array,) = paths.cache_dir().rglob("rgb.bin")
-    array.write_bytes(array.read_bytes()[:1000])
+    (folder,) = paths.cache_dir().glob("*/")
+    damage(folder / file)
     assert data.load("samples", "train", 16).digest == digest
+    damage(folder / file)
+    assert preparing.newest("samples", "train", 16) is None, "of a copy that is gone"
 
 
 def test_two_processes_at_once_prepare_one_cache(home):

@@ -106,6 +106,21 @@ def test_a_copy_of_the_weights_is_read_and_a_wrong_one_is_named(home, monkeypatc
         load_features("alexnet")
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_torchvisions_own_file_is_read_in_both_of_torchs_formats(zipped, home, monkeypatch):
+    """That of VGG16 is from before 2020, when torch began to write zips."""
+    for name in ("COLORLIB_DATA", "COLORLIB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(home))
+    torch.manual_seed(0)
+    network = torchvision.models.alexnet(weights=None)
+    url = torchvision.models.AlexNet_Weights.DEFAULT.url
+    file = home / "hub" / "checkpoints" / url.rpartition("/")[2]
+    file.parent.mkdir(parents=True)
+    torch.save(network.state_dict(), file, _use_new_zipfile_serialization=zipped)
+    torch.testing.assert_close(load_features("alexnet").layers[0].weight, network.features[0].weight)
+
+
 def test_what_cannot_be_had_says_how_to_get_it(home, monkeypatch):
     monkeypatch.delenv("COLORLIB_DATA", raising=False)
     monkeypatch.setenv("COLORLIB_OFFLINE", "1")

@@ -286,6 +286,22 @@ def test_a_killed_preparation_goes_on_where_it_was(when, animals, home, capsys):
     assert not list(paths.cache_dir().glob("*.partial"))
 
 
+def test_what_a_kill_broke_off_is_made_again(animals, home):
+    """The array and the listing as a kill may leave them: half of a row, half of a line."""
+    digest = data.load("animals10", "train", 16, root=animals).digest
+    (array,), (table,) = (list(paths.cache_dir().glob(f"animals10-{kind}-*/")) for kind in ("train", "files"))
+    before = listed()
+    (array / "meta.json").unlink()
+    (table / "prepared.csv").unlink()
+    for file, half in [(array / "rgb.bin", b"half a row"), (table / "looks.jsonl", b'[{"file": "ca')]:
+        with file.open("ab") as opened:
+            opened.write(half)
+    for folder in (array, table):
+        folder.rename(folder.with_name(f"{folder.name}.partial"))
+    assert data.load("animals10", "train", 16, root=animals).digest == digest
+    assert listed() == before
+
+
 def test_two_processes_at_once_prepare_one_copy(animals, home):
     script = f"from colorlib import data; print(data.load('animals10', 'train', 16, root={str(animals)!r}).digest)"
     both = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) for _ in range(2)]

@@ -119,7 +119,9 @@ def test_stopped_and_started_again_it_ends_with_the_same_bytes(stop, precision, 
         if stop == signal.SIGINT:
             assert process.returncode == 0, "Ctrl-C must return what was learned, not raise"
             assert "returned after step" in output
+    (tmp_path / "stopped" / f".last.ckpt.{process.pid}.tmp").write_bytes(b"what a kill while writing leaves")
     assert contents(fit(RECIPE, *split, config, tmp_path / "stopped")) == contents(whole)
+    assert not list((tmp_path / "stopped").glob(".*.tmp"))
 
 
 def test_killed_before_any_one_of_its_writes_it_still_ends_whole(split, tmp_path, monkeypatch):
