@@ -163,7 +163,7 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
     parser = commands.add_parser(
         "ablate", help="repeat the study, several seeds each", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="Put the study's claims to the test. Killed, the same command goes on where it was.",
-        epilog="example:\n  colorlib ablate --claims 1,10 --budget course --out notebooks/results")
+        epilog="example:\n  colorlib ablate --claims 1,10 --budget course --out results")
     add = parser.add_argument
     add("--claims", metavar="N,N", help="by number, 1 to 18 (default: all)")
     add("--budget", choices=("smoke", "course", "full"), help="how much to train (default: COLORLIB_BUDGET, or course)")
@@ -211,11 +211,14 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
     from colorlib import evaluation, report
     from colorlib.pretrained import load_pretrained
+    from colorlib.writing import expect_writable
 
     if options.json:
-        report.expect_writable(options.json)
+        expect_writable(Path(options.json))
     model, recipe = load_pretrained(options.weights)
     images, others = report.to_measure(options.data, options.split, recipe.size, options.limit)
     print(images.source)

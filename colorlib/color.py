@@ -112,10 +112,14 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     return from_linear(lab_to_linear(lab).clamp(0, 1))
 
 
-def in_gamut(lab: Tensor, tolerance: float = 1e-4) -> Tensor:
-    """Which pixels of lab (..., 3, H, W) sRGB can show, within ``tolerance`` of linear light: (..., 1, H, W) bool."""
-    linear = lab_to_linear(lab)
-    return ((linear >= -tolerance) & (linear <= 1 + tolerance)).all(dim=-3, keepdim=True)
+def in_gamut(lab: Tensor) -> Tensor:
+    """Which pixels of lab (..., 3, H, W) sRGB can show: (..., 1, H, W) bool."""
+    return shown(lab_to_linear(lab))
+
+
+def shown(linear: Tensor) -> Tensor:
+    """Which pixels of linear light (..., 3, H, W) are in [0, 1], to 1e-4: (..., 1, H, W) bool."""
+    return ((linear >= -1e-4) & (linear <= 1 + 1e-4)).all(dim=-3, keepdim=True)
 
 
 def clip_to_gamut(lab: Tensor, steps: int = 12) -> Tensor:

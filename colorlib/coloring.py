@@ -1,6 +1,7 @@
 """Color files and whole folders: every output is whole or not there, and no bad photo stops the others."""
 
 import glob
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,13 +13,12 @@ from typing import NamedTuple
 from PIL import Image
 from tqdm.auto import tqdm
 
-from colorlib.cache import writing
 from colorlib.colorizer import Colorizer, gray_copy
 from colorlib.decoding import decode, many_pictures, prepare_pillow
-from colorlib.encoding import FORMATS, encode, format_of, telling
+from colorlib.encoding import FORMATS, encode, format_of
 from colorlib.errors import ColorlibError, DataError, PictureError
-from colorlib.files import open_tree
-from colorlib.writing import write_whole
+from colorlib.files import Folder
+from colorlib.writing import make_folder, write_whole
 
 LARGEST = 420 * 2**20        # bytes that a photo may take while it is decoded: 110 megapixels
 
@@ -80,16 +80,20 @@ def plan(inputs: Iterable[str], out: str, wish: Wish) -> list[Task]:
         DataError: for an input that is not there.
         ValueError: for an output whose name has an extension that is not known.
     """
-    found = list(dict.fromkeys(path for text in inputs for path in _matching(text)))
+    found = list(dict.fromkeys(path for text in inputs for path in _matching(text, Path(out))))
+    if len(found) > 1:                                          # such as *, where the results are already
+        found = [path for path in found if _real(path) != _real(Path(out))]
+    if not found:
+        raise DataError("no file or folder was named to color")
     several = len(found) > 1 or found[0].is_dir() or Path(out).is_dir() or out.endswith("/")
     if not several and Path(out).suffix:
         if format_of(Path(out)) is None or wish.format not in (None, format_of(Path(out))):
             wanted = FORMATS.get(wish.format) or f"one of {', '.join(FORMATS.values())}"
             raise ValueError(f"{out}: an output must end with {wanted}, or be a folder")
         return [Task(found[0], Path(out))]
-    once: dict[Path, Task] = {}
+    once: dict[str, Task] = {}
     for task in (task for path in found for task in _below(path, Path(out), len(found) > 1)):
-        once.setdefault(task.source.resolve(), task)
+        once.setdefault(_real(task.source), task)
     if not once:
         raise DataError(f"there are no files in {', '.join(map(str, found))}")
     targets = {task: _named(task, wish) for task in once.values()}
@@ -108,13 +112,13 @@ def color_files(tasks: list[Task], colorizer: Colorizer, wish: Wish) -> Iterator
     """
     if wish.temperature is not None:
         colorizer.objective.at(wish.temperature)
-    inputs, targets = {task.source.resolve() for task in tasks}, Counter(task.target for task in tasks)
+    inputs, targets = {_real(task.source) for task in tasks}, Counter(task.target for task in tasks)
     for source, target, trouble in tasks:
         if trouble:
             yield Outcome(source, "failed", trouble)
         elif target is None:
             yield Outcome(source, "skipped", "no picture by name")
-        elif target.resolve() in inputs:
+        elif _real(target) in inputs:
             yield Outcome(source, "failed", "its output would overwrite an input")
         elif targets[target] > 1:
             yield Outcome(source, "failed", "another input has the same name, and so the same output")
@@ -137,12 +141,12 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, wish: Wish, form: 
         PictureError: for what is no picture, or damaged, or too large.
     """
     with many_pictures():
-        decoded, exif = decode(data, name, keep_alpha=True, largest=LARGEST), telling(data)
+        decoded = decode(data, name, keep_alpha=True, largest=LARGEST)
     form = form or (decoded.format.lower() if decoded.format.lower() in FORMATS else "png")
     result = colorizer(decoded.image, wish.temperature, wish.saturation)
     if wish.compare:
         result = _side_by_side(gray_copy(decoded.image), result)
-    return Colored(encode(result, form, name, exif), decoded.remark)
+    return Colored(encode(result, form, name, decoded.told), decoded.remark)
 
 
 def with_bar(outcomes: Iterable[Outcome], total: int) -> list[Outcome]:
@@ -165,13 +169,19 @@ def summed_up(outcomes: list[Outcome]) -> str:
     return ", ".join(parts)
 
 
-def _matching(text: str) -> list[Path]:
-    path = Path(text).expanduser()
+def _matching(text: str, out: Path) -> list[Path]:
+    """What is called so, or matches the pattern: then without what lies in ``out``, if other files match as well."""
+    path = Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises where there is no such user)
     if path.exists():
         return [path]
-    if matches := sorted(glob.glob(str(path), recursive=True)):  # noqa: PTH207 (Path.glob takes no absolute pattern)
-        return [Path(match) for match in matches]
+    if matches := [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]:  # noqa: PTH207
+        return [match for match in matches if Path(_real(out)) not in Path(_real(match)).parents] or matches
     raise DataError(f"there is no {text}")
+
+
+def _real(path: Path) -> str:
+    """Where a file really lies, through all links; of a link to itself, where that lies."""
+    return os.path.realpath(path)          # Path.resolve raises for these
 
 
 def _below(path: Path, out: Path, of_several: bool) -> Iterator[Task]:
@@ -182,14 +192,13 @@ def _below(path: Path, out: Path, of_several: bool) -> Iterator[Task]:
     if not path.is_dir():
         yield Task(path, out / path.name)
         return
-    inner, folder = out.resolve(), path.resolve()
+    inner, folder = Path(_real(out)), Path(_real(path))
     top = out / folder.name if of_several else out
-    with open_tree(path) as tree:
-        for name, _, trouble in tree.list():
-            is_result = folder in inner.parents and inner in (folder / name).parents
-            if not is_result and (trouble or not name.endswith("/")):
-                is_picture = Path(name).suffix.lower() in picture_extensions()
-                yield Task(path / name, top / name if is_picture else None, trouble)
+    for name, _, trouble in Folder(path, LARGEST).list():
+        is_result = folder in inner.parents and inner in (folder / name).parents
+        if not is_result and (trouble or not name.endswith("/")):
+            is_picture = Path(name).suffix.lower() in picture_extensions()
+            yield Task(path / name, top / name if is_picture else None, trouble)
 
 
 @cache
@@ -220,8 +229,7 @@ def _named(task: Task, wish: Wish, whole: bool = False) -> Path | None:
 def _color_file(source: Path, target: Path, colorizer: Colorizer, wish: Wish) -> Outcome:
     try:
         colored = color_bytes(source.read_bytes(), str(source), colorizer, wish, format_of(target))
-        with writing(target.parent):
-            target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         write_whole(target, colored.data)
     except PictureError as error:
         return Outcome(source, "failed", error.cause)

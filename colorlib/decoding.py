@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
 from colorlib.errors import PictureError
+from colorlib.exif import telling
 
 MiB = 2**20
 LARGEST = 200 * MiB          # what one picture may take while it is decoded: 52 megapixels, or a JPEG of far more
@@ -32,6 +33,7 @@ class Decoded(NamedTuple):
     format: str                  # what the file really is, whatever its name: "JPEG", "PNG", ...
     width: int                   # of the file, before anything was done
     height: int
+    told: Image.Exif             # what its EXIF tells of the photo
 
     @property
     def remark(self) -> str:
@@ -70,7 +72,7 @@ def decode(data: bytes, name: str, at_least: int | None = None, alone: AbstractC
             with nullcontext() if alone is None or need <= SMALL else alone:
                 image.load()
                 picture, changes = normal(image, at_least, keep_alpha)
-                return Decoded(picture, (FIRST,) * several + changes, form, width, height)
+                return Decoded(picture, (FIRST,) * several + changes, form, width, height, telling(image))
     except Image.DecompressionBombError as error:
         raise PictureError(name, "too large", f"{error}".split(",")[0].lower()) from error
     except Image.UnidentifiedImageError as error:
@@ -151,7 +153,9 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
         pixels = np.asarray(image)
         pixels = pixels >> 8 if image.mode != "I" or pixels.max() > 255 else pixels      # "I" may hold anything
         gray = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-        gray.info = image.info
+        gray.info = dict(image.info)
+        if isinstance(level := gray.info.get("transparency"), int):
+            gray.info["transparency"] = level >> 8
         return gray, "16 bits"
     if image.mode == "F":
         raise ValueError("its pixels are real numbers, and nothing says which is white")

@@ -76,7 +76,7 @@ def lightness(pixels: np.ndarray) -> Tensor:
 def to_pixels(L: Tensor, ab: Tensor) -> np.ndarray:
     """L (1, H, W) and ab (2, H, W) -> (H, W, 3) uint8, clipped to the gamut at the same L."""
     linear = color.lab_to_linear(torch.cat([L, ab]))
-    outside = ((linear < -1e-4) | (linear > 1 + 1e-4)).any(0)
+    outside = ~color.shown(linear)[0]
     if outside.any():                                           # few pixels: only these take the slow way
         few = torch.cat([L, ab])[:, outside][:, None]           # (3,1,P)
         linear[:, outside] = color.lab_to_linear(color.clip_to_gamut(few))[:, 0]

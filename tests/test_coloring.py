@@ -84,6 +84,45 @@ def test_the_output_in_the_folder_itself_is_not_colored_again(weights, photos, c
     assert "0 done, 4 skipped" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("pattern", ["*", "'*'", "'**/*.*'"])
+def test_the_output_among_several_inputs_is_not_colored_again(weights, photos, monkeypatch, capsys, pattern):
+    for name in ("cut.jpg", "notes.txt"):
+        (photos / name).unlink()
+    monkeypatch.chdir(photos)
+    for _ in range(3):
+        inputs = sorted(path.name for path in photos.iterdir()) if pattern == "*" else [pattern.strip("'")]
+        assert colorize(weights, *inputs, "-o", "colored") == 0
+    assert "0 done, 3 skipped (3 there already)" in capsys.readouterr().out
+    assert not (photos / "colored" / "colored").exists()
+
+
+def test_a_link_to_itself_fails_alone(weights, photos, tmp_path, capsys):
+    (photos / "cut.jpg").unlink()
+    (photos / "loop.jpg").symlink_to(photos / "loop.jpg")
+    assert colorize(weights, photos, "-o", tmp_path / "out") == 1
+    assert "3 done, 1 skipped (1 no picture by name), 1 failed (1 Too many levels" in capsys.readouterr().out
+    assert colorize(weights, "~nobody-has-this-name/a.jpg", "-o", tmp_path / "out") != 0
+    assert "there is no ~nobody-has-this-name/a.jpg" in capsys.readouterr().err
+
+
+def test_a_scan_of_more_bytes_than_a_course_allows_is_colored(weights, photos, tmp_path):
+    Image.new("RGB", (6000, 4000), "gray").save(photos / "scan.tif")
+    assert (photos / "scan.tif").stat().st_size > 64 * 2**20
+    colorize(weights, photos, "-o", tmp_path / "out")
+    assert (tmp_path / "out" / "scan.tif").exists()
+
+
+def test_without_saturation_nothing_is_colored(weights, photos, tmp_path):
+    """What is wished on the command line reaches the network's colors."""
+    colors = []
+    for saturation in ("0", "1"):
+        colorize(weights, photos / "c.gif", "-o", tmp_path / f"{saturation}.png", "--saturation", saturation)
+        with Image.open(tmp_path / f"{saturation}.png") as image:
+            colors.append(np.ptp(np.asarray(image).astype(int), 2).max())
+    assert colors[0] == 0
+    assert colors[1] > 0
+
+
 def test_names_that_would_collide_keep_their_extension(weights, photos, tmp_path):
     Image.new("L", (20, 20)).save(photos / "a.png")
     Image.new("L", (20, 20)).save(photos / "a.gif")

@@ -128,6 +128,11 @@ def test_every_size_goes_in(size, colorizer, vivid):
         assert painter(picture).size == size
 
 
+def test_of_a_long_photo_the_network_sees_a_squeezed_one(colorizer):
+    L, _ = colorizer.look(Image.new("RGB", (3000, 100)))
+    assert L.shape == (1, 1, 32, 128), "at most four times as long as high"
+
+
 def test_an_animation_gives_its_first_picture(colorizer, photo):
     buffer = io.BytesIO()
     photo.convert("L").save(buffer, "GIF", save_all=True, append_images=[Image.new("L", photo.size)])

@@ -128,6 +128,14 @@ def test_a_color_that_png_declares_transparent_lies_on_white():
         assert (found[4:] == (255, 0, 0)).all()
 
 
+def test_a_level_of_16_bits_that_png_declares_transparent_lies_on_white():
+    pixels = np.full((8, 8), 0x8000, np.uint16)
+    pixels[:4] = 0
+    found = np.asarray(decode(saved(Image.fromarray(pixels), "PNG", transparency=0x8000), "tRNS").image)
+    assert (found[:4] == 0).all()
+    assert (found[4:] == 255).all()
+
+
 def swapped_profile():
     """A color profile in which red and green have changed places: Pillow's sRGB with two entries renamed."""
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -15,12 +15,13 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text()
 
 # Data flows one way: a file imports only what stands before it.
 LAYERS = ["paths", "budget", "errors", "writing", "interrupt", "cgroups", "memory", "processor", "processes",
-          "footprint", "color", "bins", "cache", "parallel", "files", "decoding", "encoding", "likeness", "splits",
-          "survey", "download", "hubs", "images", "classifier", "features", "perception", "sources", "photos",
-          "catalog", "preparing", "data", "models", "objectives", "recipe", "checkpoints", "pretrained", "fullsize",
-          "colorizer", "coloring", "metrics", "evaluation", "report", "optimizers", "config", "runs", "identity",
-          "trainer", "training", "ablation", "tables", "claims", "report_claims", "verdicts", "finetuning", "figures",
-          "bin_figures", "network_figure", "study_figures", "result_figures", "widgets", "studio", "course", "cli"]
+          "footprint", "color", "bins", "cache", "parallel", "files", "exif", "decoding", "encoding", "likeness",
+          "splits", "survey", "download", "hubs", "images", "classifier", "features", "perception", "sources",
+          "photos", "catalog", "preparing", "data", "models", "objectives", "recipe", "checkpoints", "pretrained",
+          "fullsize", "colorizer", "coloring", "metrics", "evaluation", "report", "optimizers", "config", "runs",
+          "identity", "trainer", "training", "ablation", "tables", "claims", "report_claims", "verdicts",
+          "finetuning", "figures", "bin_figures", "network_figure", "study_figures", "result_figures", "widgets",
+          "studio", "course", "cli"]
 
 
 def requirements(lines):
