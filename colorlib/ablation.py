@@ -130,13 +130,19 @@ def _known(path: Path, trial: Trial) -> dict[str, float] | None:
     return found["measures"] if found["how"] == _how(trial) else None
 
 
+def _timed(path: Path) -> dict[str, float]:
+    """How long a finished training took, if it was timed: measured anew, it keeps that."""
+    measures = json.loads(path.read_text())["measures"] if path.exists() else {}
+    return {name: value for name, value in measures.items() if name == "seconds"}
+
+
 def _trained(trial: Trial, config: TrainConfig, images: Images, valid: Images, path: Path) -> dict[str, float]:
     fresh, start = not path.exists(), time.perf_counter()
     run = fit(trial.recipe, images, valid, config, path)
-    seconds = {"seconds": time.perf_counter() - start} if fresh else {}
+    seconds = {"seconds": time.perf_counter() - start} if fresh else _timed(path / RESULT)
     if not run.finished(config.num_epochs):
         raise KeyboardInterrupt                 # half a training is no result
-    probes = every_probe(valid)[0]
+    probes = every_probe(valid, trial.measured_at)[0]
     scores = evaluate({"": (run.model, run.objective)}, valid, probes, size=trial.measured_at)[""]
     losses = run.history["loss"]
     measures = {name: estimate.value for name, estimate in scores.estimates.items()} | seconds | {

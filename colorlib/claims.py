@@ -11,8 +11,9 @@ from colorlib.ablation import Row
 from colorlib.evaluation import EVERY
 
 VERDICTS = ("confirmed", "refuted", "no difference that matters", "not enough evidence")
-BETTER = {name: measure.better for name, measure in EVERY.items()} | {
-    "loss": "less", "oscillation": "less", "seconds": "less"}
+# What a training has besides what ``evaluate`` measures -> its label.
+TRAINING = {"loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
+BETTER = {name: measure.better for name, measure in EVERY.items()} | dict.fromkeys(TRAINING, "less")
 KINDS = ("better", "similar", "no worse")
 
 
@@ -35,7 +36,7 @@ class Claim:
     """
 
     text: str
-    metric: str                  # a key of EVERY, or "loss", "oscillation", "seconds"
+    metric: str                  # a key of EVERY, or of TRAINING
     better: str | float          # a variant; or a number, such as that of the truth
     than: str | float
     smallest_effect: float       # a difference that matters, in the metric's unit: fixed before the trainings
@@ -56,7 +57,8 @@ class Claim:
         matters*; else *not enough evidence*. "similar" is confirmed by no difference, and refuted by one; "no worse" is
         confirmed if the interval ends above minus the smallest effect.
 
-        Where a measure is best near a value, such as the truth's colorfulness, what counts is how near.
+        Where a measure is best near a value, such as the truth's colorfulness, what counts is how near; but for
+        "similar", which two are not that miss it on opposite sides.
         """
         ours, theirs = (_by_seed(of, rows, self.metric) for of in (self.better, self.than))
         seeds = sorted(set(ours) & set(theirs))
@@ -64,15 +66,14 @@ class Claim:
         if len(differences) < 2:
             return Verdict("not enough evidence", float(differences.mean()) if seeds else np.nan, np.nan, np.nan,
                            len(seeds))
-        mean = float(differences.mean())
-        around = stats.t.ppf(0.975, len(differences) - 1) * stats.sem(differences)
+        mean, around = float(differences.mean()), half_interval(differences)
         word = self._word(mean, mean - around, mean + around)
-        return Verdict(word, mean, float(mean - around), float(mean + around), len(seeds))
+        return Verdict(word, mean, mean - around, mean + around, len(seeds))
 
     def _score(self, value: float) -> float:
         """More is better."""
         better = self.direction or BETTER[self.metric]
-        if better.startswith("near "):
+        if better.startswith("near ") and self.kind != "similar":
             return -abs(value - float(better.removeprefix("near ")))
         return -value if better == "less" else value
 
@@ -87,6 +88,11 @@ class Claim:
         if high < 0 and mean <= -least:
             return "refuted"
         return "not enough evidence"
+
+
+def half_interval(values: Sequence[float] | np.ndarray) -> float:
+    """Half the width of the 95% interval of a mean of two or more values, by Student's t."""
+    return float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
 
 
 def _by_seed(of: str | float, rows: Sequence[Row], metric: str) -> dict[int, float]:

@@ -101,7 +101,7 @@ def evaluate(colorizers: Mapping[str, tuple[nn.Module, Objective]], images: Imag
     """
     if not len(images):
         raise ValueError(f"there are no images to measure on: {images.source}")
-    probes = probes if probes is not None else every_probe(images)[0]
+    probes = probes if probes is not None else every_probe(images, size)[0]
     scores = {}
     for name, (model, objective) in colorizers.items():
         batches = tqdm(pictures(model, objective, images, size), f"measuring {name}", leave=False, unit=" batches")
@@ -119,17 +119,25 @@ def pictures(model: nn.Module, objective: Objective, images: Images, size: int |
     for rgb in images.in_order():
         pair = colorize(model, objective, rgb), color.to_float(rgb)
         labels = torch.from_numpy(images.labels[start:start + len(rgb)])
-        predicted, actual = pair if size is None else (F.adaptive_avg_pool2d(picture, size) for picture in pair)
+        predicted, actual = (_shrunk(picture, size) for picture in pair)
         yield Batch(predicted, actual, labels)
         start += len(rgb)
 
 
-def every_probe(images: Images) -> tuple[dict[str, Probe], list[str]]:
-    """All that can be measured here, and a sentence for each that cannot."""
-    probes: dict[str, Probe] = {"numbers": by_numbers(images)}
+def _shrunk(rgb: Tensor, size: int | None) -> Tensor:
+    return rgb if size is None else F.adaptive_avg_pool2d(rgb, size)
+
+
+def every_probe(images: Images, size: int | None = None) -> tuple[dict[str, Probe], list[str]]:
+    """All that can be measured here, and a sentence for each that cannot.
+
+    Args:
+        size: as for ``evaluate``.
+    """
+    probes: dict[str, Probe] = {"numbers": by_numbers(images, size)}
     missing = []
-    for name, make in [("SSIM and CIEDE2000", to_the_eye), ("LPIPS and Frechet distance", to_networks),
-                       ("recognition", lambda: by_a_classifier(images))]:
+    for name, make in [("SSIM and CIEDE2000", lambda: to_the_eye(size or images.size)),
+                       ("LPIPS and Frechet distance", to_networks), ("recognition", lambda: by_a_classifier(images))]:
         try:
             probes[name] = make()
         except DataError as error:
@@ -137,9 +145,10 @@ def every_probe(images: Images) -> tuple[dict[str, Probe], list[str]]:
     return probes, missing
 
 
-def by_numbers(images: Images) -> Probe:
-    """Pixels compared one by one; how rare a color is, is counted in the images themselves."""
-    rarity = bins.rarity(bins.prior(bins.count(images.in_order())), uniform=0).float()
+def by_numbers(images: Images, size: int | None = None) -> Probe:
+    """Pixels compared one by one; how rare a color is, is counted in the images themselves, shrunk as they will be."""
+    shrunk = (_shrunk(color.to_float(rgb), size) for rgb in images.in_order())
+    rarity = bins.rarity(bins.prior(bins.count(shrunk)), uniform=0).float()
 
     def probe(batch: Batch) -> dict[str, Tensor]:
         predicted, actual, _ = batch
@@ -156,12 +165,14 @@ def by_numbers(images: Images) -> Probe:
     return probe
 
 
-def to_the_eye() -> Probe:
-    """SSIM as Wang et al. 2004 define it, for pictures of 11 px or more, and the mean CIEDE2000: both by scikit-image.
+def to_the_eye(size: int) -> Probe:
+    """SSIM as Wang et al. 2004 define it, and the mean CIEDE2000: both by scikit-image.
 
     Raises:
-        DataError: if scikit-image is not installed.
+        DataError: for pictures of a ``size`` below 11, SSIM's window; if scikit-image is not installed.
     """
+    if size < 11:
+        raise DataError(f"they need pictures of 11 px or more, and these have {size}")
     try:
         from skimage.color import deltaE_ciede2000, rgb2lab
         from skimage.metrics import structural_similarity

@@ -6,16 +6,14 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
-from scipy import stats
 
 from colorlib.ablation import Row
-from colorlib.claims import BETTER
+from colorlib.claims import BETTER, TRAINING, half_interval
 from colorlib.evaluation import EVERY
 from colorlib.figures import styles
 from colorlib.tables import Curves
 
-LABELS = {name: measure.label for name, measure in EVERY.items()} | {
-    "loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
+LABELS = {name: measure.label for name, measure in EVERY.items()} | TRAINING
 AXES = {"loss": "training loss", "valid_ab_mae": "validation ab MAE (Lab units)"}
 
 
@@ -36,7 +34,7 @@ def trainings(rows: Sequence[Row], variants: Sequence[str], metric: str = "ab_ma
         raise ValueError(f"no training of {empty[0]!r} has {metric!r}")
     axes = axes or plt.subplots(figsize=(6, 0.45 * len(variants) + 0.9), layout="constrained")[1]
     for place, (values, style) in enumerate(zip(found.values(), cycle(styles()), strict=False)):
-        mean, around = np.mean(values), _half_interval(values)
+        mean, around = np.mean(values), half_interval(values) if len(values) > 1 else 0
         axes.plot([mean - around, mean + around], [place, place], color=style["color"], linewidth=2)
         axes.plot([mean], [place], "|", color="black", markersize=16, markeredgewidth=2)
         axes.plot(values, [place] * len(values), "o", color=style["color"], markeredgecolor="black", alpha=0.8)
@@ -78,7 +76,3 @@ def both(rows: Sequence[Row], known: Curves, variants: Sequence[str], metric: st
     trainings(rows, variants, metric, panels[0])
     curves(known, variants, column, panels[1])
     return panels
-
-
-def _half_interval(values: Sequence[float]) -> float:
-    return float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)) if len(values) > 1 else 0.0

@@ -1,15 +1,16 @@
 """The whole study repeated, and what came of each claim."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 from colorlib.ablation import Row, Study
-from colorlib.cache import writing
 from colorlib.claims import Claim, Verdict
+from colorlib.errors import DataError
 from colorlib.report_claims import Question, questions
-from colorlib.tables import curves_of, read_curves, read_table, write_curves, write_lines, write_table
+from colorlib.tables import curves_of, read_table, write_curves, write_lines, write_table
+from colorlib.writing import expect_writable
 
 COLUMNS = ("number", "report", "claim", "metric", "better", "than", "smallest_effect", "effect", "low", "high",
            "seeds", "verdict")
@@ -23,11 +24,11 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
         numbers: of the claims; by default all.
         seeds: trainings of each variant.
         out: a folder for trainings.csv (a row each), curves.csv (some points each) and verdicts.csv (a row for each
-            claim). Trainings that it holds already, of other claims, stay.
+            claim). If it holds them already, this call must repeat all that is in them.
         executor: as for ``Study.run``.
 
     Raises:
-        DataError: if the folder holds a trainings.csv or a curves.csv that is none.
+        DataError: if the folder holds trainings that this call would not repeat, or a trainings.csv that is none.
         ValueError: for a claim that has no such number.
         WriteError: if the tables cannot be written.
     """
@@ -35,9 +36,14 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
         raise ValueError(f"seeds must be 1 or more, got {seeds}: with fewer than 2 there is no interval")
     chosen = _chosen(numbers)
     variants = {name: trial for question in chosen.values() for name, trial in question.variants.items()}
+    if out is not None:
+        _expect_room(out, {(name, seed) for name in variants for seed in range(seeds)})
     rows = Study(variants, range(seeds)).run(executor)
     if out is not None:
-        _keep(rows, out)
+        write_curves(out / "curves.csv", curves_of(rows))
+        write_table(out / "trainings.csv", rows)
+        cells = (_cells(*found) for found in judged(rows, numbers))
+        write_lines(out / "verdicts.csv", COLUMNS, cells)
     return rows
 
 
@@ -69,17 +75,14 @@ def _chosen(numbers: Sequence[int] | None) -> dict[int, Question]:
     return {number: every[number] for number in numbers or every}
 
 
-def _keep(rows: Sequence[Row], out: Path) -> None:
-    """Write the tables, with what the folder holds already of other trainings."""
-    with writing(out):
-        out.mkdir(parents=True, exist_ok=True)
-    trainings, curves = out / "trainings.csv", out / "curves.csv"
-    before = {(row.variant, row.seed): row for row in read_table(trainings)} if trainings.exists() else {}
-    every = [*(before | {(row.variant, row.seed): row for row in rows}).values()]
-    known = (read_curves(curves) if curves.exists() else {}) | curves_of(rows)
-    write_table(trainings, every)
-    write_curves(curves, {(row.variant, row.seed): known[row.variant, row.seed] for row in every if not row.error})
-    write_lines(out / "verdicts.csv", COLUMNS, (_cells(*found) for found in judged(every) if found[3].seeds))
+def _expect_room(out: Path, coming: Set[tuple[str, int]]) -> None:
+    """Raise an error before hours of training, if the tables could not be written, or others would be lost."""
+    trainings = out / "trainings.csv"
+    expect_writable(trainings)
+    kept = read_table(trainings) if trainings.exists() else []
+    if lost := [f"{row.variant!r}, seed {row.seed}" for row in kept if (row.variant, row.seed) not in coming]:
+        raise DataError(f"{trainings} holds {len(lost)} trainings that this call does not repeat, such as {lost[0]}: "
+                        "name their claims as well, and as many seeds, or give another folder")
 
 
 def _cells(number: int, report: str, claim: Claim, verdict: Verdict) -> list[Any]:

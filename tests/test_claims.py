@@ -57,6 +57,13 @@ def test_garish_is_no_better_than_dull():
     assert verdict.effect == pytest.approx(-0.1)
 
 
+def test_garish_is_not_similar_to_dull_though_both_are_as_far_from_the_truth():
+    found = rows("colorfulness", garish=[1.3, 1.31, 1.29], dull=[0.7, 0.71, 0.69])
+    verdict = Claim("", "colorfulness", "garish", "dull", 0.05, kind="similar").judge(found)
+    assert verdict.word == "refuted"
+    assert verdict.effect == pytest.approx(0.6)
+
+
 def test_the_truth_may_be_one_side():
     claim = Claim("duller", "colorfulness", 1.0, "a", 0.05, direction="more")
     verdict = claim.judge(rows("colorfulness", a=[0.5, 0.55, 0.45]))

@@ -15,7 +15,7 @@ from colorlib.checkpoints import save_weights
 from colorlib.classifier import CLASSES, Classifier, load_classifier, right, save_classifier
 from colorlib.cli import main
 from colorlib.errors import DataError
-from colorlib.evaluation import MEASURES, Batch, by_numbers, evaluate, to_the_eye
+from colorlib.evaluation import MEASURES, Batch, by_numbers, evaluate, every_probe, to_the_eye
 from colorlib.metrics import Constant
 from colorlib.objectives import ABRegression
 from colorlib.recipe import Recipe
@@ -63,9 +63,30 @@ def wang(a, b):
     return ssim[:, 5:-5, 5:-5].mean()
 
 
+def test_pictures_too_small_for_ssims_window_are_measured_without_it(samples):
+    images = replace(samples[:4], rgb=samples.rgb[:4, :, :8, :8])
+    probes, missing = every_probe(images)
+    assert "SSIM and CIEDE2000 left out: they need pictures of 11 px or more, and these have 8" in missing
+    gray = {"": (Constant(torch.zeros(2)), ABRegression())}
+    assert "ssim" not in evaluate(gray, images, probes)[""].estimates
+
+
+def test_how_rare_a_color_is_is_counted_in_the_pictures_that_are_compared(samples):
+    """Each pixel becomes four, two of them redder and two less red by as much."""
+    gray = {"": (Constant(torch.zeros(2)), ABRegression())}
+    small = replace(samples, rgb=samples.rgb // 2 + 64)
+    redder = 60 * np.array([1, 0, 0]).reshape(3, 1, 1) * np.tile([[1, -1], [-1, 1]], (16, 16))
+    large = replace(samples, rgb=(small.rgb.repeat(2, 2).repeat(2, 3) + redder).astype(np.uint8))
+    expected = evaluate(gray, small, {"": by_numbers(small)})[""].estimates["auc_rebalanced"].value
+    found = [evaluate(gray, large, {"": by_numbers(large, size)}, size=16)[""].estimates["auc_rebalanced"].value
+             for size in (16, None)]
+    assert found[0] == pytest.approx(expected, rel=1e-4)
+    assert found[1] != pytest.approx(expected, rel=1e-2)
+
+
 def test_ssim_is_wangs_and_ciede2000_scikit_images():
     predicted, actual = pair()
-    found = to_the_eye()(Batch(predicted, actual, torch.zeros(3)))
+    found = to_the_eye(32)(Batch(predicted, actual, torch.zeros(3)))
     for i in range(3):
         assert found["ssim"][i].item() == pytest.approx(wang(predicted[i].numpy(), actual[i].numpy()), rel=1e-3)
         expected = skimage.color.deltaE_ciede2000(lab_of(predicted)[i].transpose(1, 2, 0),
