@@ -77,8 +77,8 @@ def load_weights(path: str | os.PathLike) -> tuple[nn.Module, Recipe]:
     Raises:
         RunError: for a file that is missing, damaged or not written by colorlib.
     """
-    _expect_no_pickle(Path(path))
     try:
+        _expect_no_pickle(Path(path))
         with safetensors.safe_open(path, framework="pt") as file:
             recipe = Recipe(**json.loads((file.metadata() or {})["recipe"]))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no dict)

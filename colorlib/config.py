@@ -1,5 +1,6 @@
 """How to train: the settings, and what they may be."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from typing import Any
@@ -26,19 +27,16 @@ class TrainConfig:
     ema: float = 0.0                 # above 0: validate and keep a running average of the weights, with this decay
     seed: int = 0                    # the first weights, the order of the images and their flips follow from it
     precision: str = "auto"          # bfloat16 where the processor is fast in it, else float32
-    threads: int | None = None       # CPU threads; None: one a core
+    threads: int | None = None       # CPU threads; None: one a core, or as torch is set, if fewer
     micro_batch: int | None = None   # images computed at once, gradients are added up; None: as many as memory allows
     log_every: int = 10              # steps; a row of the history is their mean loss
     save_seconds: float = 30         # a killed run loses no more than this
 
     def __post_init__(self):
-        for name in ("num_epochs", "batch_size", "log_every", "seed", "threads", "micro_batch"):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) and not (value is None and name in ("threads", "micro_batch")):
-                raise ValueError(f"{name} must be a whole number, got {value!r}")
-        for name in ("lr", "weight_decay", "ema", "save_seconds"):
-            if not isinstance(getattr(self, name), Real):
-                raise ValueError(f"{name} must be a number, got {getattr(self, name)!r}")
+        self._convert(("num_epochs", "batch_size", "log_every", "seed"), Integral, int, "a whole number")
+        self._convert([name for name in ("threads", "micro_batch") if getattr(self, name) is not None], Integral, int,
+                      "a whole number")
+        self._convert(("lr", "weight_decay", "ema", "save_seconds"), Real, float, "a number")
         for name in ("num_epochs", "batch_size", "lr", "log_every"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
@@ -53,6 +51,14 @@ class TrainConfig:
         for name, names in [("optimizer", OPTIMIZERS), ("precision", PRECISIONS), ("schedule", SCHEDULES)]:
             if getattr(self, name) not in names:
                 raise ValueError(f"{name} must be one of {', '.join(names)}, got {getattr(self, name)!r}")
+
+    def _convert(self, names: Iterable[str], kind: type, to: type, what: str) -> None:
+        """NumPy's numbers, such as those of a range of learning rates, become Python's, which JSON can hold."""
+        for name in names:
+            value = getattr(self, name)
+            if not isinstance(value, kind) or isinstance(value, bool):
+                raise ValueError(f"{name} must be {what}, got {value!r}")
+            object.__setattr__(self, name, to(value))
 
     def identity(self) -> dict[str, Any]:
         """The settings that make a run another run. Faster is not another; nor is longer, if the lr is constant."""

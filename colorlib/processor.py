@@ -57,7 +57,11 @@ def fast_in_bfloat16(cpuinfo: str) -> bool:
 
 @contextmanager
 def computing(threads: int | None) -> Iterator[None]:
-    """Within this block torch uses ``threads`` CPU threads (None: ``cores()``), and only algorithms that repeat."""
+    """Within this block torch uses ``threads`` CPU threads, and only algorithms that repeat.
+
+    Args:
+        threads: None: ``cores()``, or as many as before, if these were fewer.
+    """
     before = torch.get_num_threads()
     torch.set_num_threads(threads or min(before, cores()))
     try:

@@ -65,10 +65,17 @@ class Recipe:
             raise ValueError(f"the objective {self.objective!r} cannot be set to {self.settings}: {error}") from error
 
     def build_model(self, seed: int = 0) -> nn.Module:
-        """A fresh network, its weights a function of ``seed`` alone; torch's own random state is left as it was."""
+        """A fresh network, its weights a function of ``seed`` alone; torch's own random state is left as it was.
+
+        Raises:
+            ValueError: for options that it does not have.
+        """
         with SEEDING, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return MODELS[self.model](self.build_objective().out_channels, **self.options)
+            try:
+                return MODELS[self.model](self.build_objective().out_channels, **self.options)
+            except TypeError as error:
+                raise ValueError(f"the model {self.model!r} cannot be set to {self.options}: {error}") from error
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe as plain JSON values; ``Recipe(**recipe.as_dict())`` is the same recipe."""

@@ -25,6 +25,21 @@ def test_weights_rebuild_the_network_from_the_file_alone(tmp_path):
     assert torch.equal(rebuilt(gray), model(gray))
 
 
+def test_half_the_bytes_hold_three_digits(tmp_path):
+    model = RECIPE.build_model().eval()
+    for half in (False, True):
+        save_weights(tmp_path / f"{half}", model, RECIPE, half)
+    sizes = [(tmp_path / f"{half}").stat().st_size for half in (True, False)]
+    assert sizes[0] < 0.6 * sizes[1]
+    for name, value in load_weights(tmp_path / "True")[0].state_dict().items():
+        torch.testing.assert_close(value, model.state_dict()[name], rtol=1e-3, atol=1e-6)
+
+
+def test_options_that_a_network_does_not_have_are_named():
+    with pytest.raises(ValueError, match="the model 'course' cannot be set to {'depht': 8}"):
+        Recipe("course", options={"depht": 8}).build_model()
+
+
 def test_state_comes_back_and_is_equal_to_the_byte_when_saved_again(tmp_path):
     state = {"weights": {"a": torch.rand(3)}, "step": 7, "history": [{"loss": 0.25}]}
     save_state(tmp_path / "a", state)

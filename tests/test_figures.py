@@ -39,6 +39,11 @@ def test_a_contact_sheet_hides_the_cells_it_does_not_need(samples):
     assert [cell.get_title() for cell in axes.flat if cell.get_visible()] == [str(i) for i in range(10)]
 
 
+def test_dots_draw_every_series():
+    axes = figures.dots({f"series {i}": {"a": i, "b": -i} for i in range(8)}, "value")
+    assert [sorted(line.get_xdata()) for line in axes.lines] == [[-i, i] for i in range(8)]
+
+
 def test_loss_curves_draw_each_run_and_its_validation():
     loss, valid_loss = np.array([3.0, 2, 1]), np.array([np.nan, 2.5, np.nan])
     history = {"step": np.array([1.0, 2, 3]), "loss": loss, "valid_loss": valid_loss}

@@ -7,7 +7,7 @@ import torch
 from tiny import CONFIG, RECIPE, divide
 
 from colorlib import processor
-from colorlib.optimizers import follow, one_cycle
+from colorlib.optimizers import OPTIMIZERS, follow, one_cycle
 from colorlib.runs import RunDir
 from colorlib.trainer import Trainer
 from colorlib.training import fit
@@ -40,6 +40,16 @@ def test_the_learning_rate_follows_its_schedule_in_training(samples, tmp_path):
     assert seen == pytest.approx([0.01 * one_cycle((i + 0.5) / 16) for i in range(16)])
     trainer.step, trainer.halvings = 8, 2
     assert trainer.lr == pytest.approx(0.01 * one_cycle(8.5 / 16) / 4)
+
+
+def test_momentum_is_the_sum_of_its_definition():
+    """Two steps by hand, with a gradient of 1: v = 1, then 0.9 + 1."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = OPTIMIZERS["momentum"]([weight], lr=0.1)
+    for expected in (-0.1, -0.1 - 0.19):
+        weight.grad = torch.ones(1)
+        optimizer.step()
+        assert weight.item() == pytest.approx(expected)
 
 
 def test_the_average_is_the_sum_of_its_definition():

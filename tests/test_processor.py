@@ -24,6 +24,7 @@ def test_a_precision_that_is_asked_for_is_taken(monkeypatch):
     monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
     assert processor.resolve_precision("auto", cpu) == "bfloat16"
     assert processor.resolve_precision("float32", cpu) == "float32"
+    assert processor.resolve_precision("auto", cpu, before="float32") == "float32", "as a run that goes on has settled"
 
 
 def test_threads_are_set_for_the_block_only():

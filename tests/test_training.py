@@ -1,5 +1,6 @@
 """Training really learns, and repeats itself to the byte."""
 
+import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -202,6 +203,7 @@ def test_sgd_takes_the_step_of_its_definition(samples, tmp_path):
 
 
 @pytest.mark.parametrize(("change", "message"), [
+    ({"log_every": True}, "log_every must be a whole number, got True"),
     ({"num_epochs": 1.5}, "num_epochs must be a whole number, got 1.5"),
     ({"batch_size": 32.0}, "batch_size must be a whole number, got 32.0"),
     ({"save_seconds": None}, "save_seconds must be a number, got None"),
@@ -222,6 +224,12 @@ def test_sgd_takes_the_step_of_its_definition(samples, tmp_path):
 def test_a_setting_that_cannot_train_is_named(change, message):
     with pytest.raises(ValueError, match=message):
         TrainConfig(**change)
+
+
+def test_a_setting_may_be_numpys():
+    config = TrainConfig(batch_size=np.int64(32), lr=np.float64(0.01), threads=np.int32(1))
+    assert config == TrainConfig(batch_size=32, lr=0.01, threads=1)
+    assert json.loads(json.dumps(config.identity()))["batch_size"] == 32
 
 
 @pytest.mark.parametrize(("name", "message"), [
