@@ -1,10 +1,11 @@
 """What several tests need: a home of their own, and tiny real images."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from PIL import Image
@@ -13,6 +14,13 @@ from colorlib import data
 from colorlib.images import Images
 
 matplotlib.use("agg")
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open() -> Iterator[None]:
+    """Twenty open figures would be a warning, and memory."""
+    yield
+    plt.close("all")
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The plots of the bins: what is drawn, where, and in which color."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import skimage.color
@@ -8,12 +7,6 @@ import torch
 
 from colorlib import bin_figures
 from colorlib.bins import bins
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def square_at(axes, a, b):

@@ -1,17 +1,9 @@
 """Plots show what they were given."""
 
-import matplotlib.pyplot as plt
 import numpy as np
-import pytest
 import torch
 
 from colorlib import color, figures
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def pixels(axes):

@@ -1,6 +1,5 @@
 """The drawing of a network, against its plan worked out by hand."""
 
-import matplotlib.pyplot as plt
 import pytest
 import torch
 
@@ -40,4 +39,3 @@ def test_the_drawing_is_to_scale():
     assert [round(width * 8) for width in widths] == [1, 8, 16, 32, 32, 16, 8, 8, 3]
     captions = [text.get_text() for text in axes.texts]
     assert {"8\ns2", "32\nd2", "32 x 32"} <= set(captions)
-    plt.close("all")

@@ -9,12 +9,6 @@ from colorlib import result_figures
 from colorlib.errors import WriteError
 
 
-@pytest.fixture(autouse=True)
-def no_figure_stays_open():
-    yield
-    plt.close("all")
-
-
 def test_a_figure_is_kept_for_print(tmp_path):
     figure, axes = plt.subplots(figsize=(4, 2))
     axes.set_title("a title")

@@ -18,12 +18,6 @@ POINTS = {"epoch": np.array([0.5, 1, 1.5, 2]), "loss": np.array([4.0, 3, 2, 1]),
 CURVES = {(name, seed): POINTS for name in VALUES for seed in range(3)}
 
 
-@pytest.fixture(autouse=True)
-def no_figure_stays_open():
-    yield
-    plt.close("all")
-
-
 def test_every_training_and_the_interval_of_the_mean_are_drawn():
     axes = study_figures.trainings(ROWS, ["narrow", "wide"])
     assert [label.get_text() for label in axes.get_yticklabels()] == ["narrow", "wide"]
