@@ -83,15 +83,14 @@ def _kept(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], shape: 
     """Bytes that a forward pass keeps for the backward pass."""
     kept: dict[int, torch.UntypedStorage] = {}
 
-    def count(tensor: Tensor) -> Tensor:
+    def count(tensor: Tensor) -> None:                            # to give the tensor back would tie it to itself
         storage = tensor.untyped_storage()
         kept[storage._cdata] = storage                            # what is kept twice lies in memory once
-        return tensor
 
     # Fake tensors have a shape and no memory: images that do not fit can be counted, too. How many colors lie outside
     # of the gamut they cannot know; the shapes that follow from it are symbols, and none of these is kept.
     shapes = ShapeEnv(allow_dynamic_output_shape_ops=True)
     fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=shapes, static_shapes=True)
-    with fake, saved_tensors_hooks(count, lambda tensor: tensor):
+    with fake, saved_tensors_hooks(count, lambda nothing: nothing):
         loss(model, torch.zeros(shape, dtype=torch.uint8, device=next(model.parameters()).device))
     return sum(storage.nbytes() for storage in kept.values())

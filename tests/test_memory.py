@@ -1,5 +1,6 @@
 """What this kernel may use is read rightly from every kind of control group, and training stays within it."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -166,6 +167,17 @@ def test_what_is_kept_for_the_backward_pass_is_counted(precision):
     weights = (4 * 9 + 4) + 4 * 4
     assert need.fixed == 3 * (weights * 4 + 8), "batch norm counts its batches in an int64"
     assert model[2].num_batches_tracked == 0, "counting is not training"
+
+
+def test_nothing_of_the_count_stays_in_memory():
+    def parameters():
+        gc.collect()
+        return sum(type(thing) is torch.nn.Parameter for thing in gc.get_objects())
+
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.BatchNorm2d(4))
+    before = parameters()
+    footprint(model, loss, 10, copies=3)
+    assert parameters() == before
 
 
 def test_images_too_large_for_any_machine_are_counted_without_taking_memory():
