@@ -21,11 +21,14 @@ def bin_colors(L: float = 60, axes: Axes | None = None) -> Axes:
     return axes
 
 
-def bin_values(values: Tensor, label: str, axes: Axes | None = None, log: bool = True) -> Axes:
-    """A number for each bin, (Q,), as brightness: their prior, their weights; ``label`` names it with its unit."""
+def bin_values(values: Tensor, label: str, axes: Axes | None = None) -> Axes:
+    """A number for each bin, (Q,), as brightness, on a logarithmic scale: their prior, their weights.
+
+    Args:
+        label: names it, with its unit.
+    """
     axes = _plane(axes)
-    norm = plt.matplotlib.colors.LogNorm() if log else plt.Normalize()
-    mapped = plt.cm.ScalarMappable(norm, "viridis")
+    mapped = plt.cm.ScalarMappable(plt.matplotlib.colors.LogNorm(), "viridis")
     mapped.set_array(values.numpy())
     _squares(axes, bins(), mapped.to_rgba(values.numpy())[:, :3])
     axes.figure.colorbar(mapped, ax=axes, label=label)

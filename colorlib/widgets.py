@@ -68,18 +68,16 @@ def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: i
     return Interactive([picture, position, number], _side_by_side(blends(0)[::STEPS]))
 
 
-def temperature_slider(logits: Tensor, L: Tensor, objective: Objective, start: float = 0.38,
-                       height: int = 320) -> ipywidgets.Widget:
+def temperature_slider(logits: Tensor, L: Tensor, objective: Objective, height: int = 320) -> ipywidgets.Widget:
     """A slider from the mode (0) to the mean (1) of what a network believes of some pictures, side by side.
 
     Args:
         logits: (N, Q, h, w), the output of a network that classifies.
         L: (N, 1, H, W) in [0, 100].
         objective: what reads the logits, at any temperature.
-        start: the temperature to begin with, a multiple of 0.02 from 0 to 1.
         height: of the pictures on the screen, in pixels.
     """
-    slider = ipywidgets.FloatSlider(start, min=0, max=1, step=0.02, description="T", continuous_update=False,
+    slider = ipywidgets.FloatSlider(0.38, min=0, max=1, step=0.02, description="T", continuous_update=False,
                                     layout=ipywidgets.Layout(width="34em", max_width="100%"))
     picture = ipywidgets.Image(format="png")
 
