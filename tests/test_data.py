@@ -198,6 +198,15 @@ def test_a_replaced_copy_is_prepared_anew_and_a_deleted_one_is_remembered(home, 
     assert data.load("cifar10").digest == newer.digest
 
 
+def test_home_may_be_written_as_a_tilde_and_counts_from_where_it_is_set(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLORLIB_HOME", "~/course")
+    assert paths.cache_dir() == tmp_path / "course" / "data" / "cache"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLORLIB_HOME", ".")
+    assert paths.runs_dir() == tmp_path / "runs"
+
+
 def test_a_killed_preparation_leaves_no_cache_and_the_next_one_succeeds(home):
     """SIGKILL while the pictures are being written: started again, all is there."""
     script = ("import os, signal\nfrom colorlib import data, sources\nfrom PIL import Image\n"

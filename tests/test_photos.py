@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -16,7 +17,7 @@ import pytest
 import test_decoding as odd
 from PIL import Image, ImageOps
 
-from colorlib import data, paths
+from colorlib import data, paths, preparing
 from colorlib.errors import DataError
 from colorlib.survey import is_colorless
 
@@ -284,6 +285,19 @@ def test_a_killed_preparation_goes_on_where_it_was(when, animals, home, capsys):
     shutil.rmtree(paths.cache_dir())
     assert data.load("animals10", "train", 16, root=animals).digest == interrupted
     assert not list(paths.cache_dir().glob("*.partial"))
+
+
+def test_a_stopped_preparation_leaves_warnings_as_they_were(animals, home, monkeypatch):
+    """Though the traceback, as a notebook keeps it, still holds all that was open."""
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    before = list(warnings.filters)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt) as kept:
+        patch.setattr(preparing.np, "int64", stopped)
+        data.load("animals10", "train", 16, root=animals)
+    assert warnings.filters == before
+    assert kept.tb
 
 
 def test_what_a_kill_broke_off_is_made_again(animals, home):
