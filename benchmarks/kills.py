@@ -101,8 +101,9 @@ def main() -> None:
                 path = Path(folder) / str(run)
                 for _ in range(KILLS_PER_RUN):
                     hits += kill(train, valid, config, path, moments.uniform(0, seconds / 4))
-                if whole_run(train, valid, config, path) != expected:
-                    sys.exit(f"{precision}: not the same bytes after {len(hits)} kills")
+                found = whole_run(train, valid, config, path)
+                if odd := [name for name in sorted(expected | found) if found.get(name) != expected.get(name)]:
+                    sys.exit(f"{precision}: after {len(hits)} kills not the same bytes in {', '.join(odd)}")
                 run += 1
         print(f"{precision}: {len(hits)} kills in {run} runs, each ended with the same bytes as an undisturbed run of "
               f"{seconds:.1f} s; " + ", ".join(f"{hits.count(kind)} {kind}" for kind in sorted(set(hits))))
