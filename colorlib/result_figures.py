@@ -11,11 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from colorlib import color
-from colorlib.figures import contact_sheet, styles
+from colorlib.figures import MARKERS, contact_sheet, styles
 from colorlib.writing import make_folder, write_whole
 
 KERNEL = 1024                # MiB of a hub's kernel
-MARKERS = "osD^vPX"          # one more than there are colors, so that many series stay apart
 Points = Sequence[tuple[float, float]]
 
 

@@ -34,6 +34,7 @@ def test_a_contact_sheet_hides_the_cells_it_does_not_need(samples):
 def test_dots_draw_every_series():
     axes = figures.dots({f"series {i}": {"a": i, "b": -i} for i in range(8)}, "value")
     assert [sorted(line.get_xdata()) for line in axes.lines] == [[-i, i] for i in range(8)]
+    assert len({(line.get_marker(), line.get_color()) for line in axes.lines}) == 8
 
 
 def test_loss_curves_draw_each_run_and_its_validation():
