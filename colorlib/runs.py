@@ -47,7 +47,7 @@ class RunDir:
     def __init__(self, path: Path, identity: dict[str, Any]):
         self.path, self.identity = path, identity
         self._last, self._previous, self._config = path / "last.ckpt", path / "previous.ckpt", path / "config.json"
-        self._last_ends_epoch = False
+        self._epoch_end: int | None = None     # the step that last.ckpt holds, if it ends an epoch
         self._best: bytes | None = None        # what best.safetensors holds
         self._lock = FileLock(path / "lock", timeout=0)
 
@@ -85,7 +85,7 @@ class RunDir:
             if state and step in (None, state["step"]):
                 if damage:
                     team().print(f"{damage}; going on from {path.name}, after step {state['step']:,}")
-                self._last_ends_epoch = path == self._last and state["ends_epoch"]
+                self._epoch_end = state["step"] if path == self._last and state["ends_epoch"] else None
                 return state
         if damage:
             raise RunError(f"{damage}: delete {self.path} and train again") from damage
@@ -95,7 +95,7 @@ class RunDir:
         """Keep a state, and the best weights if they are new.
 
         Args:
-            state: its "history" is also written as CSV; if it "ends_epoch", it outlives those that follow it until
+            state: its "history" is also written as CSV; if it "ends_epoch", it outlives those of later steps until
                 another does.
             best: the content of best.safetensors.
 
@@ -111,9 +111,9 @@ class RunDir:
             self._best = best
         # The checkpoint last: killed in between, the run goes on from the older one, and writes the others again.
         write_whole(self.path / "history.csv", as_csv(state["history"]).encode())
-        keep_as = self._previous if self._last_ends_epoch and self._last.exists() else None
-        save_state(self._last, state, keep_as)
-        self._last_ends_epoch = state["ends_epoch"]
+        outlived = self._epoch_end not in (None, state["step"]) and self._last.exists()
+        save_state(self._last, state, self._previous if outlived else None)
+        self._epoch_end = state["step"] if state["ends_epoch"] else None
 
     def expect_room(self, state: int) -> None:
         """Raise a WriteError now if the disk will be full later: three states of so many bytes, and best weights."""
