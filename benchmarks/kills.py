@@ -69,7 +69,8 @@ def kill(train: Images, valid: Images, config: TrainConfig, folder: Path, wait: 
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        writing = [file.name for file in folder.glob("*.tmp")] if folder.exists() else []
+        # .last.ckpt.1234.tmp is last.ckpt, by process 1234
+        writing = [file.name[1:].rsplit(".", 2)[0] for file in folder.glob("*.tmp")] if folder.exists() else []
         yield f"writing {writing[0]}" if writing else "between two writes"
 
 
