@@ -65,10 +65,10 @@ def loss_curves(histories: Mapping[str, Mapping[str, np.ndarray]], axes: Axes | 
         histories: a name -> the columns of a history.csv, as ``Run.history`` has them.
     """
     axes = axes or plt.subplots(figsize=(6, 3.5), layout="constrained")[1]
-    for (name, history), style in zip(histories.items(), cycle(styles()), strict=False):
+    for (name, history), marker, style in zip(histories.items(), cycle(MARKERS), cycle(styles()), strict=False):
         axes.plot(history["step"], history["loss"], linewidth=1, label=f"{name}, training", **style)
         ends = ~np.isnan(history["valid_loss"])
-        axes.plot(history["step"][ends], history["valid_loss"][ends], "o", color=style["color"],
+        axes.plot(history["step"][ends], history["valid_loss"][ends], marker, color=style["color"],
                   markeredgecolor="black", label=f"{name}, validation")
     axes.set(xlabel="step", ylabel="loss", yscale="log")
     axes.grid(alpha=0.3, which="both")
