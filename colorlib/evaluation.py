@@ -177,7 +177,7 @@ def to_the_eye(size: int) -> Probe:
         from skimage.color import deltaE_ciede2000, rgb2lab
         from skimage.metrics import structural_similarity
     except ImportError as error:
-        raise DataError("they need scikit-image: pip install 'colorlib[measures]'") from error
+        raise DataError("they need scikit-image: pip install scikit-image") from error
     as_wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1}
 
     def probe(batch: Batch) -> dict[str, Tensor]:

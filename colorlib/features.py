@@ -160,7 +160,7 @@ def _lpips_package(name: str) -> tuple[Mapping[str, Tensor], Path]:
     try:
         import lpips
     except ImportError as error:
-        raise DataError("LPIPS needs its weights: pip install 'colorlib[measures]'") from error
+        raise DataError("LPIPS needs its weights: pip install lpips") from error
     path = Path(os.fspath(lpips.__file__)).parent / "weights" / "v0.1" / f"{KNOWN[name].linear}.pth"
     weights = torch.load(path, map_location="cpu", weights_only=True)
     return {f"lpips.{key}": value for key, value in weights.items()}, path

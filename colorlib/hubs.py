@@ -1,4 +1,4 @@
-"""Data sets from Kaggle and Hugging Face, fetched by their own clients: ``pip install 'colorlib[hub]'``."""
+"""Data sets from Kaggle and Hugging Face, fetched by their own clients: the extra ``hub``."""
 
 import json
 import shutil
@@ -76,4 +76,5 @@ def _client(module: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
-        raise DataError(f"its client {module.split('.')[0]} is missing: pip install 'colorlib[hub]'") from error
+        package = module.split(".")[0].replace("_", "-")
+        raise DataError(f"its client {package} is missing: pip install {package}") from error

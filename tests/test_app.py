@@ -10,8 +10,8 @@ from PIL import Image
 
 from colorlib import paths
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs pip install 'colorlib[browser]'")
-pytest.importorskip("voila", reason="needs pip install 'colorlib[app]'")
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
+pytest.importorskip("voila", reason="needs the extra 'app'")
 NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "07_your_photos.ipynb"
 
 pytestmark = MARKS

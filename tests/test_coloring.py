@@ -246,7 +246,7 @@ def test_a_pipe_in_a_folder_does_not_stop_everything(weights, photos, tmp_path, 
 
 
 def test_a_heic_photo_is_a_picture_by_name_and_a_file_named_outright_is_tried(weights, photos, tmp_path):
-    pillow_heif = pytest.importorskip("pillow_heif", reason="needs pip install 'colorlib[heic]'")
+    pillow_heif = pytest.importorskip("pillow_heif", reason="needs the extra 'heic'")
     pillow_heif.from_pillow(Image.effect_noise((64, 64), 50).convert("RGB")).save(photos / "phone.HEIC")
     (photos / "a.jpg").rename(photos / "no extension")
     (photos / "document.pdf").write_bytes(b"%PDF-1.4")

@@ -155,5 +155,5 @@ def test_where_the_data_lie_elsewhere_already_they_are_copied(home, tmp_path, mo
 
 def test_without_the_clients_it_says_what_to_install(home, monkeypatch):
     monkeypatch.setattr(hubs, "import_module", lambda name: (_ for _ in ()).throw(ImportError(name)))
-    with pytest.raises(DataError, match=r"its client kagglehub is missing: pip install 'colorlib\[hub\]'"):
+    with pytest.raises(DataError, match=r"its client kagglehub is missing: pip install kagglehub"):
         hubs.kaggle("some/animals", "animals10", home / "data")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from chromium import MARKS, colored, page_of, serving, shown, wait_until
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs pip install 'colorlib[browser]'")
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
 pytest.importorskip("jupyterlab", reason="needs pip install jupyter")
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 # Cells out of sight are on the page, too; nothing is looked for on the net.
