@@ -1,0 +1,34 @@
+"""How many photos would better colors take? ``python benchmarks/photos_needed.py``, killed and started at will.
+
+One network and recipe, near that of the weights ``cifar``, on a quarter of CIFAR-10, on half of it, and on all; each
+for as many epochs, and validated on the same photos. What doubling the photos gains says what more of them might.
+"""
+
+import argparse
+from dataclasses import replace
+
+from train_weights import VIVID, cifar, one_cycle
+
+from colorlib.recipe import Recipe
+from colorlib.training import fit
+
+PARTS = (4, 2, 1)
+
+
+def main() -> None:
+    """Train on each part, and print the validation of the last epoch, and of the best."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--epochs", type=int, default=24)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    train, valid = cifar(32)
+    recipe = Recipe("unet", "ab-l1", 32, VIVID | {"full_size": True})
+    config = replace(one_cycle(options.epochs), threads=options.threads)
+    for part in PARTS:
+        some = train[:len(train) // part]
+        errors = [epoch["valid_ab_mae"] for epoch in fit(recipe, some, valid, config).epochs]
+        print(f"{len(some):6,} photos: ab MAE {errors[-1]:.3f} Lab units, at best {min(errors):.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
