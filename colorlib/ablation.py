@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,6 +24,7 @@ from colorlib.training import fit
 from colorlib.writing import write_whole
 
 RESULT = "result.json"       # in the run directory of a training that is finished
+PACKAGES = ("lpips", "skimage")             # with them, more is measured
 MEASURING = ("ablation", "bins", "color", "evaluation", "metrics", "perception")
 
 
@@ -152,8 +154,10 @@ def _trained(trial: Trial, config: TrainConfig, images: Images, valid: Images, p
 
 
 def _how(trial: Trial) -> list[Any]:
-    """All that decides what a training is measured to have: the size, and digests of the code."""
-    return [trial.measured_at, *(code_digest((paths.PACKAGE / f"{name}.py").read_text()) for name in MEASURING)]
+    """All that decides what a training is measured to have: the size, packages that are there, digests of the code."""
+    installed = [name for name in PACKAGES if find_spec(name)]
+    code = [code_digest((paths.PACKAGE / f"{name}.py").read_text()) for name in MEASURING]
+    return [trial.measured_at, installed, *code]
 
 
 def _outcome(future: Any) -> tuple[str, str, str, dict[str, float]]:

@@ -93,6 +93,18 @@ def test_a_trial_is_measured_at_its_own_size(home):
     assert shrunk["seconds"] == whole["seconds"], "to be measured anew is not to be timed anew"
 
 
+def test_what_came_to_be_installed_measures_a_finished_training_anew(home, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "skimage.color", None)
+        patch.setattr(ablation, "find_spec", lambda name: None)
+        first = Study({"": BASE}, (0,)).run()[0]
+    second = Study({"": BASE}, (0,)).run()[0]
+    assert first.run == second.run
+    assert "ssim" not in first.measures
+    assert "ssim" in second.measures
+    assert first.measures.items() <= second.measures.items()
+
+
 def test_threads_build_the_networks_of_their_seeds():
     recipe = Recipe("unet", "ab-l1", 16, {"width": 4, "depth": 2})
     expected = [recipe.build_model(seed).state_dict()["stem.1.weight"] for seed in range(8)]
