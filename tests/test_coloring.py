@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageCms
 
 from colorlib import coloring
 from colorlib.cli import main
+from colorlib.colorizer import Colorizer
 from colorlib.encoding import FORMATS
 
 
@@ -121,6 +122,18 @@ def test_without_saturation_nothing_is_colored(weights, photos, tmp_path):
             colors.append(np.ptp(np.asarray(image).astype(int), 2).max())
     assert colors[0] == 0
     assert colors[1] > 0
+
+
+def test_the_temperature_that_is_wished_is_the_one_that_is_used(photos, tmp_path):
+    with Image.open(photos / "c.gif") as image:
+        photo = image.convert("RGB")
+    for temperature in (0, 1):
+        out = tmp_path / f"{temperature}.png"
+        assert main(["colorize", "--weights", "photos-vivid", str(photos / "c.gif"), "-o", str(out), "--temperature",
+                     str(temperature)]) == 0
+        with Image.open(out) as image:
+            assert np.array_equal(image, Colorizer("photos-vivid")(photo, temperature))
+    assert (tmp_path / "0.png").read_bytes() != (tmp_path / "1.png").read_bytes()
 
 
 def test_names_that_would_collide_keep_their_extension(weights, photos, tmp_path):
