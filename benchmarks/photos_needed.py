@@ -26,7 +26,10 @@ def main() -> None:
     config = replace(one_cycle(options.epochs), threads=options.threads)
     for part in PARTS:
         some = train[:len(train) // part]
-        errors = [epoch["valid_ab_mae"] for epoch in fit(recipe, some, valid, config).epochs]
+        run = fit(recipe, some, valid, config)
+        if not run.finished(options.epochs):
+            raise SystemExit("interrupted: the same call goes on there")
+        errors = [epoch["valid_ab_mae"] for epoch in run.epochs]
         print(f"{len(some):6,} photos: ab MAE {errors[-1]:.3f} Lab units, at best {min(errors):.3f}", flush=True)
 
 
