@@ -55,6 +55,8 @@ def ours(photos: Images, valid: Images, threads: int) -> tuple[float, float, flo
         start = time.perf_counter()
         run = fit(RECIPE, photos, valid, settings(threads), folder)
         seconds = time.perf_counter() - start
+    if not run.finished(1):
+        raise SystemExit("interrupted: there is nothing to go on with")
     return seconds, run.epochs[-1]["valid_ab_mae"], run.epochs[-1]["valid_auc"]
 
 

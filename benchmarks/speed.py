@@ -74,7 +74,7 @@ class Ours:
         config = TrainConfig(10**6, self.batch_size, precision=self.precision, threads=threads)
         with (tempfile.TemporaryDirectory() as folder, processor.computing(threads), freed_memory_kept(),
               RunDir(Path(folder), {}) as run_dir):
-            trainer = Trainer(recipe, images, config, run_dir)
+            trainer = Trainer(recipe, images, config, run_dir, None)
             pixels = torch.from_numpy(np.array(images.rgb)).cuda() if trainer.device.type == "cuda" else None
             for epoch in range(config.num_epochs):
                 for rgb in images.batches(config.batch_size, epoch=epoch, pixels=pixels):

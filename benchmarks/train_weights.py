@@ -39,7 +39,7 @@ class Training:
     recipe: Recipe                           # its size is that of the last stage
     stages: tuple[Stage, ...]
     options: Mapping[str, Any] = field(default_factory=dict)        # of the network, only once it is trained
-    rebalance: float = 0                     # the share for ``rebalanced``, once it is trained
+    rarity: float = 0                        # the share for ``rebalanced``, once it is trained
 
     @property
     def shipped(self) -> Recipe:
@@ -97,7 +97,7 @@ SHARP = {"width": 32, "depth": 4}                                             # 
 QUICK = {"width": 32, "depth": 4, "patch": 2}                                 # sees squares of 2 x 2
 VIVID = {"width": 64, "depth": 3, "patch": 2, "full_size": False}
 MIRROR = {"mirror": True}                                                     # twice the time, a little better
-REBALANCE = 0.75             # on validation photos as colorful as the truth, at Zhang's temperature of 0.38
+RARITY = 0.75                # on validation photos as colorful as the truth, at Zhang's temperature of 0.38
 PHOTO_STAGES = (Stage(32, cifar, one_cycle(10)), Stage(64, photos, one_cycle(20, 0.002, 64)),
                 Stage(128, photos, one_cycle(10, 0.001, 32)))
 
@@ -105,10 +105,10 @@ TRAININGS: Mapping[str, Training] = {
     "study": Training(Recipe("course", "rgb-l2"), (Stage(32, plain_cifar, TrainConfig(20, 64, 0.001)),)),
     "cifar": Training(Recipe("unet", "ab-l1", 32, SHARP), (Stage(32, cifar, one_cycle(24)),), MIRROR),
     "cifar-vivid": Training(
-        Recipe("unet", "bins", 32, VIVID, {"rebalance": 1.0}), (Stage(32, cifar, one_cycle(20)),), MIRROR, REBALANCE),
+        Recipe("unet", "bins", 32, VIVID, {"rebalance": 1.0}), (Stage(32, cifar, one_cycle(20)),), MIRROR, RARITY),
     "photos": Training(Recipe("unet", "ab-l1", 128, QUICK), PHOTO_STAGES, MIRROR),
     "photos-vivid": Training(
-        Recipe("unet", "bins", 128, QUICK | {"full_size": False}, {"rebalance": 1.0}), PHOTO_STAGES, MIRROR, REBALANCE),
+        Recipe("unet", "bins", 128, QUICK | {"full_size": False}, {"rebalance": 1.0}), PHOTO_STAGES, MIRROR, RARITY),
 }
 
 
@@ -125,10 +125,12 @@ def main() -> None:
         config = replace(stage.config, threads=options.threads)
         folder = paths.runs_dir() / "weights" / f"{options.name}-{number}"
         run = fit(replace(training.recipe, size=stage.size), train, valid, config, folder, network)
+        if not run.finished(config.num_epochs):
+            raise SystemExit("interrupted: the same call goes on there")
         network = load_weights(run.path / "best.safetensors")[0]
         print({name: round(value, 4) for name, value in run.epochs[-1].items()}, flush=True)
-    if training.rebalance:
-        rebalanced(network, train, training.rebalance)
+    if training.rarity:
+        rebalanced(network, train, training.rarity)
     out = paths.PACKAGE / "weights" / f"{options.name}.safetensors"
     out.parent.mkdir(exist_ok=True)
     save_weights(out, network, training.shipped, half=True)

@@ -1,11 +1,11 @@
 """A study: variants of one training, several seeds each; whatever was trained once is never trained again."""
 
+import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import asdict, dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from filelock import FileLock
 from tqdm.auto import tqdm
 
 from colorlib import data, paths
+from colorlib.classifier import WEIGHTS
 from colorlib.config import TrainConfig
 from colorlib.evaluation import evaluate, every_probe
 from colorlib.identity import code_digest, identity, named_by_content
@@ -24,7 +25,6 @@ from colorlib.training import fit
 from colorlib.writing import write_whole
 
 RESULT = "result.json"       # in the run directory of a training that is finished
-PACKAGES = ("lpips", "skimage")             # with them, more is measured
 MEASURING = ("ablation", "bins", "color", "evaluation", "metrics", "perception")
 
 
@@ -96,7 +96,7 @@ def train(trial: Trial, seed: int) -> tuple[str, str, str, dict[str, float]]:
         path = named_by_content(trial.recipe, identity(trial.recipe, images, valid, config), config.num_epochs)
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f"{path.name}.lock")):          # another worker may have the same
-            measures = _known(path / RESULT, trial) or _trained(trial, config, images, valid, path)
+            measures = _known(path / RESULT, trial, valid) or _trained(trial, config, images, valid, path)
         return "", f"{len(images):,} of {images.name}", path.name, measures
     except Exception as error:
         return f"{type(error).__name__}: {error}", "", "", {}
@@ -124,12 +124,12 @@ def _images(trial: Trial, seed: int) -> tuple[Images, Images]:
     return images[start:start + trial.num_images], valid[:trial.num_valid]
 
 
-def _known(path: Path, trial: Trial) -> dict[str, float] | None:
+def _known(path: Path, trial: Trial, valid: Images) -> dict[str, float] | None:
     """What a finished training was measured to have, if at the same size and by the code of today."""
     if not path.exists():
         return None
     found = json.loads(path.read_text())
-    return found["measures"] if found["how"] == _how(trial) else None
+    return found["measures"] if found["how"] == _how(trial, valid) else None
 
 
 def _timed(path: Path) -> dict[str, float]:
@@ -149,15 +149,16 @@ def _trained(trial: Trial, config: TrainConfig, images: Images, valid: Images, p
     losses = run.history["loss"]
     measures = {name: estimate.value for name, estimate in scores.estimates.items()} | seconds | {
         "loss": float(losses[-1]), "oscillation": oscillation(losses)}
-    write_whole(path / RESULT, json.dumps({"how": _how(trial), "measures": measures}).encode())
+    write_whole(path / RESULT, json.dumps({"how": _how(trial, valid), "measures": measures}).encode())
     return measures
 
 
-def _how(trial: Trial) -> list[Any]:
-    """All that decides what a training is measured to have: the size, packages that are there, digests of the code."""
-    installed = [name for name in PACKAGES if find_spec(name)]
+def _how(trial: Trial, valid: Images) -> list[Any]:
+    """All that decides what a training is measured to have: size, what can be measured here, the judge, the code."""
+    probes = sorted(every_probe(valid[:1], trial.measured_at)[0])
+    judge = hashlib.blake2b(WEIGHTS.read_bytes(), digest_size=4).hexdigest() if "recognition" in probes else ""
     code = [code_digest((paths.PACKAGE / f"{name}.py").read_text()) for name in MEASURING]
-    return [trial.measured_at, installed, *code]
+    return [trial.measured_at, probes, judge, *code]
 
 
 def _outcome(future: Any) -> tuple[str, str, str, dict[str, float]]:

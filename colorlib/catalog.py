@@ -42,7 +42,10 @@ def find(name: str, root: str | os.PathLike | None = None) -> tuple[Path, Reader
 
     Raises:
         DataError: for a zip that is damaged.
+        ValueError: for a name that there is not.
     """
+    if name not in DATASETS:
+        raise ValueError(f"no data set is called {name!r}: there are {', '.join(DATASETS)}")
     dataset = DATASETS[name]
     if dataset.embedded and root is None:
         return dataset.embedded(), dataset.forms[dataset.embedded().name]

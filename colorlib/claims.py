@@ -15,6 +15,7 @@ VERDICTS = ("confirmed", "refuted", "no difference that matters", "not enough ev
 TRAINING = {"loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
 BETTER = {name: measure.better for name, measure in EVERY.items()} | dict.fromkeys(TRAINING, "less")
 KINDS = ("better", "similar", "no worse")
+DIRECTIONS = ("more", "less")
 
 
 class Verdict(NamedTuple):
@@ -32,7 +33,7 @@ class Claim:
     """"``better`` has a better ``metric`` than ``than``": or one that is similar, or no worse.
 
     Raises:
-        ValueError: for a metric or a kind that there is not.
+        ValueError: for a metric, a kind or a direction that there is not.
     """
 
     text: str
@@ -41,10 +42,11 @@ class Claim:
     than: str | float
     smallest_effect: float       # a difference that matters, in the metric's unit: fixed before the trainings
     kind: str = "better"         # one of KINDS
-    direction: str | None = None         # "more" or "less", where the claim is not about which is better
+    direction: str | None = None         # one of DIRECTIONS, where the claim is not about which is better
 
     def __post_init__(self):
-        for name, value, known in [("metric", self.metric, BETTER), ("kind", self.kind, KINDS)]:
+        for name, value, known in [("metric", self.metric, BETTER), ("kind", self.kind, KINDS),
+                                   ("direction", self.direction or "more", DIRECTIONS)]:
             if value not in known:
                 raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
 

@@ -12,6 +12,7 @@ from colorlib import color, paths
 from colorlib.errors import DataError
 from colorlib.writing import write_whole
 
+WEIGHTS = paths.PACKAGE / "weights" / "classifier.safetensors"          # those that come with colorlib
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 
 
@@ -67,7 +68,7 @@ def load_classifier(path: Path | None = None) -> Classifier:
     Raises:
         DataError: if there is none, or the file is damaged.
     """
-    path = path or paths.PACKAGE / "weights" / "classifier.safetensors"
+    path = path or WEIGHTS
     try:
         model = Classifier()
         model.load_state_dict(safetensors.torch.load_file(path))

@@ -24,7 +24,8 @@ def main(arguments: list[str] | None = None) -> int:
         print("colorlib: interrupted", file=sys.stderr)
         return 1
     except OSError as error:                     # nobody reads from the pipe, or its disk is full
-        print(f"colorlib: {error.strerror or error}", file=sys.stderr)
+        where = f"{error.filename}: " if error.filename else ""
+        print(f"colorlib: {where}{error.strerror or error}", file=sys.stderr)
         return 1
     except ValueError as error:                  # a name or a number that does not exist
         print(f"colorlib: {error}; see {parser.prog} --help", file=sys.stderr)
@@ -148,7 +149,7 @@ def _colorize(options: argparse.Namespace) -> int:
         if options.inputs != ["-"] or options.out != "-":
             raise ValueError("a pipe is colored by itself: colorlib colorize - -o -")
         data, colorizer = sys.stdin.buffer.read(), Colorizer(options.weights)
-        colored = coloring.color_bytes(data, "the pipe", colorizer, wish, options.format)
+        colored = coloring.color_bytes(data, "the pipe", colorizer, wish)
         sys.stdout.buffer.write(colored.data)
         if colored.remark:
             print(colored.remark, file=sys.stderr)

@@ -17,10 +17,11 @@ from colorlib.colorizer import Colorizer, gray_copy
 from colorlib.decoding import decode, many_pictures, prepare_pillow
 from colorlib.encoding import FORMATS, encode, format_of
 from colorlib.errors import ColorlibError, DataError, PictureError
-from colorlib.files import Folder
+from colorlib.files import Folder, trouble_of
+from colorlib.paths import expanded
 from colorlib.writing import make_folder, write_whole
 
-LARGEST = 420 * 2**20        # bytes that a photo may take while it is decoded: 110 megapixels
+LARGEST = 420 * 2**20        # bytes of a file, and of a photo while it is decoded: 110 megapixels
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def plan(inputs: Iterable[str], out: str, wish: Wish) -> list[Task]:
         if format_of(Path(out)) is None or wish.format not in (None, format_of(Path(out))):
             wanted = FORMATS.get(wish.format) or f"one of {', '.join(FORMATS.values())}"
             raise ValueError(f"{out}: an output must end with {wanted}, or be a folder")
-        return [Task(found[0], Path(out))]
+        return [Task(found[0], Path(out), trouble_of(found[0], LARGEST)[1])]
     once: dict[str, Task] = {}
     for task in (task for path in found for task in _below(path, Path(out), len(found) > 1)):
         once.setdefault(_real(task.source), task)
@@ -135,14 +136,14 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, wish: Wish, form: 
 
     Args:
         name: what errors call it.
-        form: a key of FORMATS; by default that of the data, if it is one of them, else PNG.
+        form: a key of FORMATS; by default that of the wish, else that of the data, if it is one of them, else PNG.
 
     Raises:
         PictureError: for what is no picture, or damaged, or too large.
     """
     with many_pictures():
         decoded = decode(data, name, keep_alpha=True, largest=LARGEST)
-    form = form or (decoded.format.lower() if decoded.format.lower() in FORMATS else "png")
+    form = form or wish.format or (decoded.format.lower() if decoded.format.lower() in FORMATS else "png")
     result = colorizer(decoded.image, wish.temperature, wish.saturation)
     if wish.compare:
         result = _side_by_side(gray_copy(decoded.image), result)
@@ -171,7 +172,7 @@ def summed_up(outcomes: list[Outcome]) -> str:
 
 def _matching(text: str, out: Path) -> list[Path]:
     """What is called so, or matches the pattern: then without what lies in ``out``, if other files match as well."""
-    path = Path(os.path.expanduser(text))  # noqa: PTH111 (Path.expanduser raises where there is no such user)
+    path = expanded(text)
     if path.exists():
         return [path]
     if matches := [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]:  # noqa: PTH207
@@ -190,7 +191,7 @@ def _below(path: Path, out: Path, of_several: bool) -> Iterator[Task]:
     What lies in ``out`` is left out if that is in the folder. One of several folders keeps its own name.
     """
     if not path.is_dir():
-        yield Task(path, out / path.name)
+        yield Task(path, out / path.name, trouble_of(path, LARGEST)[1])
         return
     inner, folder = Path(_real(out)), Path(_real(path))
     top = out / folder.name if of_several else out

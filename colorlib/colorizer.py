@@ -82,7 +82,7 @@ class Colorizer:
         return bins.entropy(self.look(photo)[1])[0, 0]
 
     def look(self, photo: Image.Image) -> tuple[Tensor, Tensor]:
-        """L (1,1,h,w) of a small copy of the photo, and what the network makes of it."""
+        """L (1,1,h,w) of a small copy of the photo, and what the network makes of it, (1,C,h,w) or a patch a pixel."""
         scale = self.size / min(photo.size)
         longest = LONGEST * self.size
         small = photo.resize([min(longest, max(self.size, round(scale * side))) for side in photo.size],

@@ -43,7 +43,7 @@ def load(name: str, split: str = "train", size: int = 32, root: str | os.PathLik
     if copy:
         return prepared(name, *copy, split, size)
     if root is not None:
-        raise DataError(_nothing_in(Path(root).expanduser(), name))
+        raise DataError(_nothing_in(paths.expanded(root), name))
     if images := newest(name, split, size):
         return images
     try:

@@ -137,7 +137,8 @@ def every_probe(images: Images, size: int | None = None) -> tuple[dict[str, Prob
     probes: dict[str, Probe] = {"numbers": by_numbers(images, size)}
     missing = []
     for name, make in [("SSIM and CIEDE2000", lambda: to_the_eye(size or images.size)),
-                       ("LPIPS and Frechet distance", to_networks), ("recognition", lambda: by_a_classifier(images))]:
+                       ("LPIPS and Frechet distance", to_networks),
+                       ("recognition", lambda: by_a_classifier(images, size))]:
         try:
             probes[name] = make()
         except DataError as error:
@@ -204,15 +205,18 @@ def to_networks() -> Probe:
     return probe
 
 
-def by_a_classifier(images: Images) -> Probe:
+def by_a_classifier(images: Images, size: int | None = None) -> Probe:
     """Whether a classifier of CIFAR-10 names the picture rightly: colored, gray, and in its true colors.
 
     Larger pictures are shrunk to the 32 px that it was trained with.
 
+    Args:
+        size: as for ``evaluate``.
+
     Raises:
         DataError: for images of other classes, or smaller ones, or without the classifier's weights.
     """
-    if not set(images.classes) <= set(CLASSES) or images.size < 32:
+    if not set(images.classes) <= set(CLASSES) or (size or images.size) < 32:
         raise DataError(f"the classifier knows only {', '.join(CLASSES)}, of 32 px or more")
     model = load_classifier()
     known = torch.tensor([CLASSES.index(name) for name in images.classes])

@@ -105,13 +105,16 @@ def load_linear(name: str) -> list[Tensor]:
     From the same copies as the features; else those that the package ``lpips`` brings.
 
     Raises:
-        DataError: if there are none.
+        DataError: if there are none, or not all.
         ValueError: for another name.
     """
     if name not in KNOWN:
         raise ValueError(f"LPIPS has weights for {' and '.join(KNOWN)}, not for {name!r}")
-    weights = (_copy(name) or _lpips_package(name))[0]
-    return [value.float().flatten() for key, value in sorted(weights.items()) if key.startswith("lpips.lin")]
+    weights, path = _copy(name) or _lpips_package(name)
+    linear = [value.float().flatten() for key, value in sorted(weights.items()) if key.startswith("lpips.lin")]
+    if len(linear) != len(KNOWN[name].taps):
+        raise DataError(f"{path} does not hold LPIPS's weights: put another in its place, or delete it")
+    return linear
 
 
 def unit(features: Tensor) -> Tensor:
@@ -151,9 +154,12 @@ def _download(name: str) -> tuple[Mapping[str, Tensor], Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2])
-        return torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True), path
     except (OSError, RuntimeError) as error:
         raise DataError(f"the features of {name} cannot be downloaded to {path} ({error}): try again") from error
+    try:
+        return torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True), path
+    except Exception as error:               # torch raises many kinds for a damaged zip or pickle
+        raise DataError(f"{path} is damaged: delete it, and it is downloaded again") from error
 
 
 def _lpips_package(name: str) -> tuple[Mapping[str, Tensor], Path]:

@@ -120,13 +120,13 @@ class Folder:
                     yield Listed(f"{self._name(path)}/")
                     yield from self._below(path, above | {here})
                 else:
-                    yield Listed(self._name(path), *_trouble(path, self.largest))
+                    yield Listed(self._name(path), *trouble_of(path, self.largest))
 
     def _name(self, path: Path) -> str:
         return path.relative_to(self.path).as_posix()
 
 
-def _trouble(path: Path, largest: int) -> tuple[str, str]:
+def trouble_of(path: Path, largest: int) -> tuple[str, str]:
     """Fate and cause of what no one should try to read: to open a pipe, for one, would wait for ever."""
     try:
         status = path.stat()

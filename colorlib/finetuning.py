@@ -13,7 +13,8 @@ def finetune(weights: str | os.PathLike, root: str | os.PathLike, num_epochs: in
     """Go on training shipped weights, or your own, on a folder of color photos.
 
     The photos are scaled an eighth larger than the network's size, and another part of each is cut out every time. A
-    tenth of them validates. ``Colorizer(run.path / "best.safetensors")`` then colors with what was learned.
+    tenth of them validates, and another is left for you to test on. ``Colorizer(run.path / "best.safetensors")`` then
+    colors with what was learned.
 
     Args:
         weights: a name such as "photos", or a weights file.

@@ -58,7 +58,17 @@ def code_digest(source: str) -> str:
     for node in ast.walk(tree):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node) is not None:
             node.body = node.body[1:] or [ast.Pass()]
-    return _digest(ast.unparse(tree))
+    return _digest(repr(_shape(tree)))
+
+
+def _shape(node: Any) -> Any:
+    """A syntax tree as nested lists, the same in all versions of Python: later ones have more fields, all empty."""
+    if isinstance(node, list):
+        return [_shape(part) for part in node]
+    if not isinstance(node, ast.AST):
+        return node
+    fields = ((name, _shape(value)) for name, value in ast.iter_fields(node))
+    return [type(node).__name__, *((name, value) for name, value in fields if value is not None and value != [])]
 
 
 def named_by_content(recipe: Recipe, identity: dict[str, Any], num_epochs: int) -> Path:

@@ -27,7 +27,13 @@ class Images:
         return len(self.rgb)
 
     def __getitem__(self, rows: slice | np.ndarray) -> "Images":
-        """Some of the images: a slice shares the memory, an array of indices or of bools copies them."""
+        """Some of the images: a slice shares the memory, an array of indices or of bools copies them.
+
+        Raises:
+            TypeError: for a single index.
+        """
+        if isinstance(rows, (int, np.integer)):
+            raise TypeError(f"one image is no collection of them: take images[{rows}:{rows + 1}] or images.rgb[{rows}]")
         return replace(self, rgb=self.rgb[rows], labels=self.labels[rows], groups=self.groups[rows])
 
     @property
@@ -48,9 +54,11 @@ class Images:
         """Split into (the rest, about ``num_images`` to validate on): whole groups, so no photo is on both sides.
 
         Raises:
-            ValueError: if either side would be empty.
+            ValueError: if either side would be empty, or the images of a group do not stand together.
         """
         ends = np.flatnonzero(np.diff(self.groups)) + 1                 # where one group ends and the next begins
+        if len(ends) >= len(np.unique(self.groups)):
+            raise ValueError("cannot hold out whole photos: their crops do not stand together, sort them by group")
         cut = ends[np.abs(ends - num_images).argmin()] if len(ends) else 0
         if not 0 < num_images < len(self) or cut == 0:
             raise ValueError(f"cannot hold {num_images} images out of {len(self)}: give a number between, "

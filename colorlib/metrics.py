@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from colorlib import color
 from colorlib.images import Images
-from colorlib.models import Constant
+from colorlib.models import Constant, evaluating
 from colorlib.objectives import ABRegression, Objective
 
 
@@ -95,8 +95,13 @@ def baselines(images: Images) -> dict[str, tuple[nn.Module, Objective]]:
     """What any colorizer has to beat: the gray photo, and the mean color of some images everywhere.
 
     Returns:
-        A name -> a network and an objective, for ``validate`` and ``by_class``.
+        A name -> a network and an objective, for ``validate``, ``by_class`` and ``evaluate``.
+
+    Raises:
+        ValueError: if there are no images.
     """
+    if not len(images):
+        raise ValueError(f"there are no images to take a mean color of: {images.source}")
     sums = sum(color.split_lab(rgb)[1].double().mean((2, 3)).sum(0) for rgb in images.in_order())
     mean = sums / len(images) / ABRegression.unit
     return {"gray copy": (Constant(torch.zeros(2)), ABRegression()), "mean color": (Constant(mean), ABRegression())}
@@ -108,7 +113,6 @@ def by_class(model: nn.Module, objective: Objective, images: Images) -> dict[str
     return {name: validate(model, objective, images[chosen]) for name, chosen in rows.items() if chosen.any()}
 
 
-@torch.no_grad()
 def validate(model: nn.Module, objective: Objective, images: Images, batch_size: int | None = None,
              add_up: Callable[[Tensor], Tensor] = Tensor.cpu) -> Mapping[str, float]:
     """Measure a network on images.
@@ -119,20 +123,23 @@ def validate(model: nn.Module, objective: Objective, images: Images, batch_size:
 
     Returns:
         Loss, PSNR (dB), ab MAE (Lab units), AuC, colorfulness as a fraction of the truth's: each a mean over images.
+
+    Raises:
+        ValueError: if there are no images.
     """
+    if not len(images):
+        raise ValueError(f"there are no images to validate on: {images.source}")
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     rows = []
-    for rgb in images.in_order(batch_size):
-        rgb = rgb.to(device)
-        gray = color.to_gray(rgb)
-        output = model(gray)
-        predicted = objective.decode(output, 100 * gray)
-        loss = objective.loss(output, rgb).expand(len(rgb))
-        rows.append(torch.stack([torch.ones_like(loss), loss, psnr(predicted, rgb), ab_mae(predicted, rgb),
-                                 ab_auc(predicted, rgb), color.colorfulness(predicted), color.colorfulness(rgb)]))
-    model.train(was_training)
+    with evaluating(model):
+        for rgb in images.in_order(batch_size):
+            rgb = rgb.to(device)
+            gray = color.to_gray(rgb)
+            output = model(gray)
+            predicted = objective.decode(output, 100 * gray)
+            loss = objective.loss(output, rgb).expand(len(rgb))
+            rows.append(torch.stack([torch.ones_like(loss), loss, psnr(predicted, rgb), ab_mae(predicted, rgb),
+                                     ab_auc(predicted, rgb), color.colorfulness(predicted), color.colorfulness(rgb)]))
     sums = torch.cat(rows, 1).sum(1)                               # on the device until here: to look would be to wait
     count, *sums = add_up(sums).tolist()
     loss, psnr_mean, ab_mae_mean, ab_auc_mean, ours, theirs = (sum_ / count for sum_ in sums)

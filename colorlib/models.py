@@ -1,8 +1,11 @@
 """The networks: gray (B,1,H,W) in, some channels (B,C,H,W) out. None of them knows what a color is."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -121,12 +124,14 @@ class UNet(nn.Module):
         divided by ``patch`` and rounded up.
 
     Raises:
-        ValueError: for a gray image that is not (B, 1, H, W) of 8 pixels or more.
+        ValueError: for a width, depth or patch below 1, or a gray image that is not (B, 1, H, W) of 8 pixels or more.
     """
 
     def __init__(self, out_channels: int, width: int = 32, depth: int = 4, patch: int = 1, full_size: bool = True,
                  mirror: bool = False):
         super().__init__()
+        if min(width, depth, patch) < 1:
+            raise ValueError(f"a UNet has a width, depth and patch of 1 or more, got {width}, {depth} and {patch}")
         widths = [width * 2**level for level in range(depth)]
         steps = list(pairwise(widths))
         self.multiple, self.mirror = patch * 2**(depth - 1), mirror
@@ -157,6 +162,17 @@ class UNet(nn.Module):
         for block, up, skip in zip(self.after[::-1], self.up[::-1], skips[::-1], strict=True):
             x = block(skip + up(x))
         return self.head(x)
+
+
+@contextmanager
+def evaluating(model: nn.Module) -> Iterator[nn.Module]:
+    """The network in eval mode and without gradients, within this block; then in the mode that it was in."""
+    was_training = model.training
+    try:
+        with torch.no_grad():
+            yield model.eval()
+    finally:
+        model.train(was_training)
 
 
 def _conv(channels: int, width: int, stride: int = 1) -> list[nn.Module]:

@@ -7,6 +7,8 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor, nn
 
+from colorlib.models import evaluating
+
 CHANNELS = 8                 # of a block, for one pixel of the drawing
 GAP = 5                      # pixels of the drawing between two blocks
 SLANT = 0.35                 # how far the depth of a block is drawn to the right and up
@@ -35,12 +37,10 @@ def blocks(model: nn.Module, size: int) -> list[Block]:
         found[layer] = Block(*output.shape[1:], layer.kernel_size[0], layer.stride[0], layer.dilation[0])
 
     hooks = [layer.register_forward_hook(note) for layer in model.modules() if isinstance(layer, nn.Conv2d)]
-    training = model.training
     try:
-        with torch.no_grad():
-            model.eval()(torch.zeros(1, 1, size, size, device=next(model.parameters()).device))
+        with evaluating(model):
+            model(torch.zeros(1, 1, size, size, device=next(model.parameters()).device))
     finally:
-        model.train(training)
         for hook in hooks:
             hook.remove()
     return list(found.values())

@@ -6,11 +6,16 @@ from pathlib import Path
 PACKAGE = Path(__file__).resolve().parent
 
 
+def expanded(path: str | os.PathLike) -> Path:
+    """A path with ~ and ~user written out; where there is no such user, as it is."""
+    return Path(os.path.expanduser(path))  # noqa: PTH111 (Path.expanduser raises where there is no such user)
+
+
 def home() -> Path:
     """The folder that colorlib writes in: ``COLORLIB_HOME``, or the checkout it runs from, or the current folder."""
     checkout = PACKAGE.parent
     default = checkout if (checkout / "pyproject.toml").exists() else Path.cwd()
-    return Path(os.environ.get("COLORLIB_HOME") or default).expanduser().resolve()
+    return expanded(os.environ.get("COLORLIB_HOME") or default).resolve()
 
 
 def data_dir() -> Path:
@@ -35,9 +40,9 @@ def search_dirs(root: str | os.PathLike | None = None) -> list[Path]:
     folder, from ``home()``.
     """
     if root is not None:
-        return [Path(root).expanduser()]
+        return [expanded(root)]
     named = os.environ.get("COLORLIB_DATA")
-    return [data_dir(), *([Path(named).expanduser(), home() / named] if named else [])]
+    return [data_dir(), *([expanded(named), home() / named] if named else [])]
 
 
 def shown(path: Path) -> str:

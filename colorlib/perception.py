@@ -43,7 +43,7 @@ def load_lpips(name: str) -> LPIPS:
     """LPIPS 0.1 with the features of "alexnet", as its authors recommend for measuring, or "vgg16".
 
     Raises:
-        DataError: if the weights cannot be had.
+        DataError: if the weights cannot be had, or are incomplete.
         ValueError: for another name.
     """
     return LPIPS(load_features(name), load_linear(name))

@@ -86,7 +86,8 @@ def _fill(folder: Path, source: Source, name: str, split: str, size: int) -> Non
         for file in files:
             os.fsync(file.fileno())             # before the folder gets its name: a power cut must not leave zeros
         if not rows:
-            raise DataError(f"{source.path} holds no {split} pictures")
+            why = "" if split == "train" else ": a split takes three or more photos that do not look alike"
+            raise DataError(f"{source.path} holds no {split} pictures{why}")
         about = f"{rows:,} {split} images of {name} at {size} px, from {source.path.name} ({source.about})"
         meta = {"name": name, "shape": [rows, 3, size, size], "classes": source.classes, "source": about}
         (folder / "meta.json").write_text(json.dumps(meta))

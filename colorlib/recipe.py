@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from colorlib import color
 from colorlib.images import at_once
-from colorlib.models import CourseNet, UNet
+from colorlib.models import CourseNet, UNet, evaluating
 from colorlib.objectives import ABClassification, ABRegression, Objective, Perceptual, RGBRegression
 
 
@@ -82,7 +82,6 @@ class Recipe:
         return asdict(self)
 
 
-@torch.no_grad()
 def colorize(model: nn.Module, objective: Objective, rgb: Tensor) -> Tensor:
     """What the network makes of the lightness of some pictures.
 
@@ -93,11 +92,9 @@ def colorize(model: nn.Module, objective: Objective, rgb: Tensor) -> Tensor:
         (B, 3, H, W) float in [0, 1], on the CPU.
     """
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     colored = []
-    for part in rgb.split(at_once(*rgb.shape[-2:])):
-        gray = color.to_gray(part.to(device))                          # (B,3,H,W) -> (B,1,H,W)
-        colored.append(objective.decode(model(gray), 100 * gray).cpu())
-    model.train(was_training)
+    with evaluating(model):
+        for part in rgb.split(at_once(*rgb.shape[-2:])):
+            gray = color.to_gray(part.to(device))                      # (B,3,H,W) -> (B,1,H,W)
+            colored.append(objective.decode(model(gray), 100 * gray).cpu())
     return torch.cat(colored)

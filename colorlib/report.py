@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
-from colorlib import data, metrics
+from colorlib import data, metrics, paths
 from colorlib.checkpoints import load_weights
 from colorlib.evaluation import EVERY, Scores
 from colorlib.images import Images
@@ -35,7 +35,7 @@ def to_measure(name: str, split: str, size: int, limit: int | None = None) -> tu
         raise ValueError(f"limit must be 1 or more, got {limit}")
     if name == "folder":
         raise ValueError("give the folder itself in place of 'folder'")
-    if name not in data.DATASETS and not Path(name).expanduser().exists():
+    if name not in data.DATASETS and not paths.expanded(name).exists():
         raise ValueError(f"there is no data set and no folder {name!r}: data sets are {', '.join(data.DATASETS)}")
     if name in data.DATASETS:
         images, others = data.load(name, split, size), data.load(name, "train", size)

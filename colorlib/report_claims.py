@@ -42,8 +42,8 @@ def questions() -> dict[int, Question]:
 
 def _of_training(b: Trial) -> dict[int, Question]:
     """How to train, and what."""
-    width = b.recipe.options["width"]
-    epochs, eight = b.config.num_epochs, b.but({"options": {"width": width, "depth": 8}})
+    width, epochs = b.recipe.options["width"], b.config.num_epochs
+    eight = b.but({"options": {"width": width, "depth": 8}})
     return {
         1: Question("batch normalization helps the network of 8 layers",
                     {"8 layers": eight, "8 layers, no batch norm": eight.but(
@@ -75,8 +75,7 @@ def _of_training(b: Trial) -> dict[int, Question]:
                      "batch 256, as many steps": b.but(config={"batch_size": 256, "num_epochs": 4 * epochs})},
                     (Claim("16 and 64", "ab_mae", "batch 16", "study", AB, kind="similar"),
                      Claim("256 and 64, as many epochs", "ab_mae", "batch 256", "study", AB, kind="similar"),
-                     Claim("256 and 64, as many steps", "ab_mae", "batch 256, as many steps", "study", AB,
-                           kind="similar"))),
+                     Claim("256 and 64, as many steps", "ab_mae", "batch 256, as many steps", "study", AB, "similar"))),
         10: Question("the network had 8 layers first, then 11", {"study": b, "8 layers": eight},
                      (Claim("11 have less error", "ab_mae", "study", "8 layers", AB),
                       Claim("11 draw the picture better", "psnr", "study", "8 layers", PSNR))),

@@ -50,12 +50,13 @@ class RunDir:
         self._epoch_end: int | None = None     # the step that last.ckpt holds, if it ends an epoch
         self._best: bytes | None = None        # what best.safetensors holds
         self._lock = FileLock(path / "lock", timeout=0)
+        self._held: int | None = None          # the inode of the lock file that is ours: another may have its name
 
     def __enter__(self) -> "RunDir":
         make_folder(self.path)
         with write_errors(self.path):
             try:
-                self._lock.acquire()
+                self._acquire()
             except Timeout as error:
                 raise RunError(f"another process trains in {self.path}: wait for it, stop it, or give another run "
                                "directory") from error
@@ -123,12 +124,17 @@ class RunDir:
             raise WriteError(f"cannot write in {self.path}: a run takes {need / 2**20:,.0f} MiB, and the disk has "
                              f"{free / 2**20:,.0f} MiB left. Make room, or choose another folder")
 
+    def _acquire(self) -> None:
+        self._lock.acquire()
+        self._held = (self.path / "lock").stat().st_ino
+
     def _lock_again(self) -> None:
-        """Hold the lock, also after its file was deleted."""
-        if not (self.path / "lock").exists():
+        """Hold the lock, also after its file was deleted; not if another process has made and locked a new one."""
+        lock = self.path / "lock"
+        if not lock.exists() or lock.stat().st_ino != self._held:
             self._lock.release()
             try:
-                self._lock.acquire()
+                self._acquire()
             except (Timeout, OSError) as error:
                 raise WriteError(f"cannot write in {self.path}: another process trains there") from error
 

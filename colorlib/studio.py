@@ -54,7 +54,7 @@ class Studio:
         self.picture = ipywidgets.Image(format="png")
         self.button = ipywidgets.Button(description="color at full size")
         self.message, self.download = ipywidgets.HTML(), ipywidgets.HTML()
-        self.data, self.name = b"", ""
+        self.data, self.name, self.photo = b"", "", None
         for widget, react in [(self.upload, self._uploaded), (self.sample, self._chosen), (self.folder, self._listed),
                               (self.weights, self._taken),
                               (self.saturation, self._painted), (self.temperature, self._painted),
@@ -91,7 +91,7 @@ class Studio:
                 self.message.value = f"<b>{escape(f'{file.name}: {error.strerror}')}</b>"
 
     def _listed(self, _: Any = None) -> None:
-        folder = Path(self.folder.value).expanduser()
+        folder = paths.expanded(self.folder.value)
         files = [file for file in sorted(folder.glob("*")) if file.suffix.lower() in picture_extensions()]
         if files:
             self.sample.options = _choices(files)
@@ -118,12 +118,16 @@ class Studio:
             self.temperature.value = self._own_temperature             # which paints
 
     def _painted(self, _: Any = None) -> None:
+        if self.photo is None:                           # the first could not be opened
+            return
         self.temperature.disabled = self.unsure.disabled = self._own_temperature is None
         self.colored = self.colorizer(self.photo, self._temperature, self.saturation.value)
         self.download.value = ""
         self._shown()
 
     def _shown(self, _: Any = None) -> None:
+        if self.photo is None:
+            return
         image = Image.blend(self.gray, self.colored, self.compare.value)
         if self.unsure.value and not self.unsure.disabled:
             image = _heat(self.colorizer.uncertainty(self.photo).numpy() / BITS, self.photo.size)

@@ -26,7 +26,7 @@ from colorlib.processor import resolve_precision
 from colorlib.recipe import Recipe
 from colorlib.runs import RunDir
 
-EXPLODED = 10        # a loss this many times that of the untrained network has nothing left to learn from
+EXPLODED = 10        # a loss this many times that of the first step has nothing left to learn from
 COPIES = 8           # of the weights: they, their gradients, Adam's moments, the average, a checkpoint being packed
 ROLLBACKS = 3        # times to go back and try again with half the learning rate
 
@@ -134,7 +134,7 @@ class Trainer:
         """Fetch the losses of the last steps, the only moment that waits for the device, and add rows to the history.
 
         Raises:
-            Diverged: if a loss is not finite, or the mean of a row is ten times that of the untrained network.
+            Diverged: if a loss is not finite, or the mean of a row is ten times that of the first step.
         """
         losses = add_up(torch.stack(self.losses)).tolist() if self.losses else []
         first, self.losses, self.looked_at = self.step - len(losses) + 1, [], time.monotonic()

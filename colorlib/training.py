@@ -43,19 +43,15 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
 
     Raises:
         RunError: if ``run_dir`` holds another run, or more epochs than asked for; if another process trains in it; if
-            not even one image fits into memory; if the loss explodes again and again.
+            not even one image fits into memory, or batch norm is to see one alone; if the loss explodes again and
+            again.
         WriteError: if nothing can be written in ``run_dir``.
         DataError: if the objective needs a feature network, and it cannot be had.
-        ValueError: if the images do not have the recipe's size, or ``start`` is not the recipe's network.
+        ValueError: if there are no images, or fewer than processes; if they do not have the recipe's size; if ``start``
+            is not the recipe's network.
     """
-    config, processes = config or TrainConfig(), team().num_processes
-    if config.batch_size < processes:
-        raise ValueError(f"a batch of {config.batch_size} cannot be shared by {processes} processes")
-    for name, images in [("train", train), ("valid", valid)]:
-        if len(images) < processes:
-            raise ValueError(f"{name} holds {len(images) or 'no'} images, and there are {processes} processes to learn")
-        if images.size != recipe.size and not (name == "train" and images.size > recipe.size):
-            raise ValueError(f"the recipe is for {recipe.size} px, but {name} has {images.size} px images")
+    config = config or TrainConfig()
+    _expect_work_for_all(recipe, train, valid, config, team().num_processes)
     same = identity(recipe, train, valid, config, start)
     path = Path(run_dir) if run_dir is not None else named_by_content(recipe, same, config.num_epochs)
     directory = RunDir(path, same)
@@ -66,6 +62,16 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
         run = _train(Trainer(recipe, train, config, directory, start), train, valid, pixels, interrupt)
         team().wait_for_everyone()
     return run
+
+
+def _expect_work_for_all(recipe: Recipe, train: Images, valid: Images, config: TrainConfig, processes: int) -> None:
+    if config.batch_size < processes:
+        raise ValueError(f"a batch of {config.batch_size} cannot be shared by {processes} processes")
+    for name, images in [("train", train), ("valid", valid)]:
+        if len(images) < processes:
+            raise ValueError(f"{name} holds {len(images) or 'no'} images, and there are {processes} processes to learn")
+        if images.size != recipe.size and not (name == "train" and images.size > recipe.size):
+            raise ValueError(f"the recipe is for {recipe.size} px, but {name} has {images.size} px images")
 
 
 def _train(trainer: Trainer, train: Images, valid: Images, pixels: torch.Tensor | None, interrupt: Interrupt) -> Run:

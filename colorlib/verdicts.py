@@ -72,7 +72,7 @@ def _chosen(numbers: Sequence[int] | None) -> dict[int, Question]:
     every = questions()
     if unknown := [number for number in numbers or () if number not in every]:
         raise ValueError(f"there is no claim {unknown[0]}: they go from 1 to {max(every)}")
-    return {number: every[number] for number in numbers or every}
+    return {number: every[number] for number in (every if numbers is None else numbers)}
 
 
 def _expect_room(out: Path, coming: Set[tuple[str, int]]) -> None:

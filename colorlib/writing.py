@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from colorlib.errors import no_room
+from colorlib.errors import cannot_write
 
 
 def write_whole(path: Path, data: bytes | memoryview, keep_as: Path | None = None) -> None:
@@ -30,7 +30,7 @@ def write_whole(path: Path, data: bytes | memoryview, keep_as: Path | None = Non
             if keep_as:
                 path.replace(keep_as)
             temporary.replace(path)
-        except OSError:
+        except BaseException:              # Ctrl-C as well
             with suppress(OSError):
                 temporary.unlink()
             raise
@@ -62,7 +62,7 @@ def write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise no_room(folder, error) from error
+        raise cannot_write(folder, error) from error
 
 
 def _sync_folder(folder: Path) -> None:

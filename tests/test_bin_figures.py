@@ -39,6 +39,9 @@ def test_the_area_of_a_dot_is_the_probability():
 
 
 def test_a_map_of_uncertainty_stands_below_each_picture():
-    axes = bin_figures.uncertainty(torch.rand(3, 3, 8, 8), torch.rand(3, 1, 4, 4))
+    rgb, entropy = torch.rand(3, 3, 8, 8), torch.rand(3, 1, 4, 4)
+    axes = bin_figures.uncertainty(rgb, entropy)
     assert axes.shape == (2, 3)
-    assert axes[1, 2].images[0].get_array().shape == (4, 4)
+    for picture, bits, (above, below) in zip(rgb, entropy, axes.T, strict=True):
+        assert np.abs(above.images[0].get_array() - 255 * picture.permute(1, 2, 0).numpy()).max() <= 1
+        assert np.array_equal(below.images[0].get_array(), bits[0])

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from colorlib.checkpoints import load_state, load_weights, save_state, save_weights
-from colorlib.errors import ColorlibError, RunError
+from colorlib.errors import ColorlibError, RunError, WriteError
 from colorlib.recipe import Recipe
-from colorlib.writing import write_whole
+from colorlib.writing import expect_writable, write_whole
 
 RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8, "width": 4})
 
@@ -74,6 +74,22 @@ def test_a_failed_write_keeps_the_old_content_and_leaves_no_part(tmp_path):
     with pytest.raises(ColorlibError, match="cannot write in"):
         write_whole(path, b"new")
     assert path.read_bytes() == b"old"
+
+
+def test_an_interrupted_write_leaves_no_part(tmp_path, monkeypatch):
+    def interrupt(descriptor):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "fsync", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(tmp_path / "file", b"new")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_in_the_place_of_a_file_is_told_and_no_room_is_asked_for(tmp_path):
+    (tmp_path / "scores.json").mkdir()
+    with pytest.raises(WriteError, match=r"scores.json is a folder. Choose another folder"):
+        expect_writable(tmp_path / "scores.json")
 
 
 @pytest.mark.parametrize(("change", "message"), [

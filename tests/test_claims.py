@@ -43,6 +43,11 @@ def test_the_words_by_hand(ours, kind, expected):
     assert expected in VERDICTS
 
 
+def test_a_direction_that_does_not_exist_is_named():
+    with pytest.raises(ValueError, match="direction must be one of more, less, got 'lower'"):
+        Claim("", "colorfulness", "a", "b", 0.1, direction="lower")
+
+
 def test_less_error_is_better_and_more_psnr():
     for metric, expected in [("ab_mae", "refuted"), ("oscillation", "refuted"), ("psnr", "confirmed")]:
         found = Claim("", metric, "a", "b", 0.5).judge(rows(metric, a=[2.0, 2.1, 1.9], b=[0.0, 0.0, 0.0]))

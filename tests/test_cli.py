@@ -35,6 +35,8 @@ def test_train_leaves_a_run_and_repeats_it_at_once(tmp_path, capsys):
     ([*TINY, "--lr", "fast"], 2, "invalid float value"),
     (["train", "--data", "cifar10", "--root", "/nowhere"], 1, "no cifar10 in /nowhere"),
     (["data", "get", "cifar10"], 1, "COLORLIB_OFFLINE=1"),
+    (["train", "--data", "folder", "--root", "~no-such-user/x"], 1, "/~no-such-user/x: there is no such file"),
+    (["evaluate", "--weights", "cifar", "--data", "~no-such-user/x"], 2, "no data set and no folder '~no-such-user/x'"),
 ])
 def test_what_cannot_be_done_is_said_without_a_traceback(arguments, status, message, home):
     command = [sys.executable, "-m", "colorlib", *arguments]

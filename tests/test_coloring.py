@@ -149,6 +149,12 @@ def test_two_files_of_one_name_are_both_refused(weights, photos, tmp_path, capsy
     assert "2 failed (2 another input has the same name" in capsys.readouterr().out
 
 
+def test_bytes_become_what_is_wished(weights, photos):
+    wish = coloring.Wish(format="png")
+    colored = coloring.color_bytes((photos / "a.jpg").read_bytes(), "a", Colorizer(weights), wish)
+    assert Image.open(io.BytesIO(colored.data)).format == "PNG"
+
+
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp", "tiff"])
 def test_the_format_asked_for_is_written(form, weights, photos, tmp_path):
     assert colorize(weights, photos / "a.jpg", "-o", tmp_path / "out", "--format", form) == 0
@@ -256,6 +262,9 @@ def test_a_pipe_in_a_folder_does_not_stop_everything(weights, photos, tmp_path, 
     os.mkfifo(photos / "pipe.jpg")
     assert colorize(weights, photos, "-o", tmp_path / "out") == 1
     assert "3 done, 1 skipped (1 no picture by name), 1 failed (1 it is no file, but a pipe" in capsys.readouterr().out
+    assert colorize(weights, photos / "pipe.jpg", photos / "a.jpg", "-o", tmp_path / "two") == 1
+    assert "1 done, 0 skipped, 1 failed (1 it is no file, but a pipe" in capsys.readouterr().out
+    assert colorize(weights, photos / "pipe.jpg", "-o", tmp_path / "one.png") == 1
 
 
 def test_a_heic_photo_is_a_picture_by_name_and_a_file_named_outright_is_tried(weights, photos, tmp_path):

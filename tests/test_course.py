@@ -1,9 +1,11 @@
 """`make course`, on notebooks of one cell."""
 
+import re
+
 import nbformat
 import pytest
 
-from colorlib import course
+from colorlib import course, paths
 
 
 @pytest.fixture
@@ -29,6 +31,26 @@ def test_a_notebook_is_run_in_its_folder_and_kept_as_notebook_and_page(notebook,
 def test_a_cell_that_fails_is_told_in_a_line_and_kept(notebook, tmp_path):
     assert course.run(notebook("1 / 0"), tmp_path) == "ZeroDivisionError: division by zero"
     assert "ZeroDivisionError" in (tmp_path / "01_test.html").read_text()
+
+
+def test_the_notebooks_run_in_order_and_one_that_fails_stops_none(tmp_path, monkeypatch, capsys, home):
+    (tmp_path / "notebooks").mkdir()
+    for name, source in {"02_b": "1 / 0", "01_a": "x = 1", "03_c": "x = 2", "draft": "1 / 0"}.items():
+        content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+        nbformat.write(content, tmp_path / "notebooks" / f"{name}.ipynb")
+    monkeypatch.setattr(paths, "PACKAGE", tmp_path / "colorlib")
+    assert course.main() == 1
+    told = capsys.readouterr().out
+    assert re.search(r"1/3 01_a ... done, .*\n2/3 02_b ... ZeroDivisionError.*\n3/3 03_c ... done", told)
+    assert {path.name for path in (home / "runs" / "course").glob("*.html")} == {"01_a.html", "02_b.html", "03_c.html"}
+    (tmp_path / "notebooks" / "02_b.ipynb").unlink()
+    assert course.main() == 0
+
+
+def test_without_notebooks_it_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(paths, "PACKAGE", tmp_path / "colorlib")
+    assert course.main() == 1
+    assert "there are no notebooks here" in capsys.readouterr().err
 
 
 def test_a_kernel_that_is_killed_is_told(notebook, tmp_path):

@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 
 from colorlib import data, paths, preparing
-from colorlib.errors import WriteError
+from colorlib.errors import DataError, WriteError
 
 
 def test_the_samples_are_several_hundred_crops_in_one_mapped_array(samples):
@@ -142,6 +142,29 @@ def test_held_out_photos_are_not_trained_on(samples):
 def test_holding_out_nothing_or_everything_is_refused(samples, num_images):
     with pytest.raises(ValueError, match=f"cannot hold {num_images} images"):
         samples.hold_out(num_images)
+
+
+def test_photos_whose_crops_are_apart_cannot_be_held_out_whole(samples):
+    mixed = samples[np.random.default_rng(0).permutation(len(samples))]
+    with pytest.raises(ValueError, match="their crops do not stand together"):
+        mixed.hold_out(60)
+
+
+def test_one_image_is_no_collection(samples):
+    with pytest.raises(TypeError, match=r"take images\[5:6\] or images.rgb\[5\]"):
+        samples[5]
+
+
+def test_a_data_set_that_is_not_known_cannot_be_found():
+    with pytest.raises(ValueError, match="no data set is called 'cifar11'"):
+        data.find("cifar11")
+
+
+def test_too_few_photos_for_a_split_are_told(home, tmp_path, picture):
+    for number in range(2):
+        (tmp_path / f"{number}.png").write_bytes(picture(number))
+    with pytest.raises(DataError, match="holds no valid pictures: a split takes three or more photos"):
+        data.load_to_train("folder", 16, tmp_path)
 
 
 @pytest.mark.parametrize(("arguments", "message"), [

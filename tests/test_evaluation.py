@@ -210,6 +210,10 @@ def test_a_classifier_is_saved_in_half_the_bytes_and_answers_the_same(tmp_path):
 def test_other_classes_are_not_asked(samples):
     with pytest.raises(DataError, match="knows only airplane"):
         evaluation.by_a_classifier(samples)
+    known = replace(samples, rgb=np.zeros((len(samples), 3, 64, 64), np.uint8), classes=CLASSES)
+    evaluation.by_a_classifier(known, 32)
+    with pytest.raises(DataError, match="of 32 px or more"):
+        evaluation.by_a_classifier(known, 16)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

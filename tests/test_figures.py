@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from skimage.color import lab2rgb, rgb2lab
 
 from colorlib import color, figures
 
@@ -63,12 +64,21 @@ def test_channel_views_are_eight_labeled_pictures(samples):
     axes = figures.channel_views(samples.rgb[0])
     assert axes.shape == (2, 4)
     assert len({cell.get_title() for cell in axes.flat}) == 8
-    assert np.array_equal(pixels(axes[0, 1]), samples.rgb[0, 0])
+    shown = {cell.get_title(): pixels(cell) for cell in axes.flat}
+    L, a, b = rgb2lab(samples.rgb[0], channel_axis=0)
+    flat = lab2rgb(np.stack([np.full_like(L, 60), a, b], -1))                # at L = 60, pulled into the gamut or not
+    expected = dict(zip("RGB", samples.rgb[0], strict=True)) | {
+        "rgb": samples.rgb[0].transpose(1, 2, 0), "L": 2.55 * L, "a: green to red": 255 * (a / 200 + 0.5),
+        "b: blue to yellow": 255 * (b / 200 + 0.5)}
+    assert all(np.abs(shown[name] - picture.astype(float)).max() < 1 for name, picture in expected.items())
+    dull = np.hypot(a, b) < 20                                               # these are in the gamut
+    assert np.abs(shown["ab alone"] - 255 * flat)[dull].max() < 2
 
 
 def test_bars_are_sorted():
     axes = figures.bars({"low": 1, "high": 3, "middle": 2}, "things")
     assert [text.get_text() for text in axes.get_yticklabels()] == ["low", "middle", "high"]
+    assert [bar.get_width() for bar in axes.patches] == [1, 2, 3]
 
 
 def test_dots_put_each_value_on_its_row():

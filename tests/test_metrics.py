@@ -101,6 +101,13 @@ def test_validation_leaves_the_network_in_the_mode_it_was_in(samples):
     assert torch.equal(model.state_dict()["0.running_mean"], before)
 
 
+def test_without_images_there_is_nothing_to_measure(samples):
+    with pytest.raises(ValueError, match="no images to take a mean color of"):
+        metrics.baselines(samples[:0])
+    with pytest.raises(ValueError, match="no images to validate on"):
+        metrics.validate(*metrics.baselines(samples)["gray copy"], samples[:0])
+
+
 def test_the_baselines_are_gray_and_the_mean_color(samples):
     few = samples[:300]
     named = metrics.baselines(few)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import nn
 
-from colorlib.models import CourseNet, Residual, UNet
+from colorlib.models import CourseNet, Residual, UNet, evaluating
 
 
 @pytest.mark.parametrize("depth", [8, 11])
@@ -136,6 +136,21 @@ def test_patches_are_the_pixels_of_squares():
 def test_a_wrong_input_is_explained(model, gray, message):
     with pytest.raises(ValueError, match=message):
         model(3, width=4)(gray)
+
+
+@pytest.mark.parametrize("name", ["width", "depth", "patch"])
+def test_a_unet_of_nothing_is_refused(name):
+    with pytest.raises(ValueError, match="of 1 or more"):
+        UNet(2, **{name: 0})
+
+
+def test_what_fails_while_evaluating_leaves_the_mode_as_it_was():
+    model = UNet(2, width=4, depth=1).train()
+    with pytest.raises(ValueError, match="gray must be"), evaluating(model):
+        assert not model.training
+        assert not torch.is_grad_enabled()
+        model(torch.zeros(1, 3, 8, 8))
+    assert model.training
 
 
 def test_a_depth_that_does_not_exist_is_named():

@@ -96,7 +96,7 @@ def test_a_copy_of_the_weights_is_read_and_a_wrong_one_is_named(home, monkeypatc
     expected = network[:2]((rgb - torch.tensor([0.485, 0.456, 0.406]).reshape(3, 1, 1))
                            / torch.tensor([0.229, 0.224, 0.225]).reshape(3, 1, 1))
     torch.testing.assert_close(load_features("alexnet")(rgb)[0], expected, atol=0.02, rtol=0.01)
-    with pytest.raises(ValueError, match="LPIPS needs weights for 5 layers, got 1"):
+    with pytest.raises(DataError, match="alexnet_features_lpips.safetensors does not hold LPIPS's weights"):
         load_lpips("alexnet")
     safetensors.torch.save_file({"other": torch.ones(1)}, file)
     with pytest.raises(DataError, match="does not hold the features of alexnet"):
@@ -128,6 +128,20 @@ def test_what_cannot_be_had_says_how_to_get_it(home, monkeypatch):
         load_features("vgg16")
     with pytest.raises(ValueError, match="one of vgg16, alexnet, classifier, got 'vgg19'"):
         load_features("vgg19")
+
+
+def test_a_download_that_fails_names_the_file(home, monkeypatch):
+    for name in ("COLORLIB_DATA", "COLORLIB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TORCH_HOME", str(home))
+    file = home / "hub" / "checkpoints" / torchvision.models.AlexNet_Weights.DEFAULT.url.rpartition("/")[2]
+    file.parent.mkdir(parents=True)
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")               # where nobody answers
+    with pytest.raises(DataError, match=f"cannot be downloaded to {file}"):
+        load_features("alexnet")
+    file.write_bytes(b"half a file")
+    with pytest.raises(DataError, match=f"{file} is damaged: delete it"):
+        load_features("alexnet")
 
 
 def test_our_own_classifier_has_features_too(monkeypatch):

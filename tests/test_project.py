@@ -66,6 +66,13 @@ def test_files_are_one_idea_long():
         assert path.read_text().startswith('"""'), path
 
 
+def test_a_function_does_one_thing():
+    for path in [*ROOT.glob("colorlib/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("tests/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                assert node.end_lineno - node.lineno < 40, f"{path.name}: {node.name}"
+
+
 @pytest.mark.parametrize("path", NOTEBOOKS + SOLUTIONS, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_a_notebook_has_short_cells_and_real_outputs(path):
     cells = nbformat.read(path, as_version=4).cells

@@ -111,17 +111,36 @@ def test_the_compare_slider_goes_from_gray_to_color(studio):
     assert spread[2] > 5
 
 
-def test_saturation_and_weights_change_the_picture(studio):
-    pictures = [studio.picture.value]
+def test_the_picture_is_what_the_colorizer_makes_with_what_is_set(studio):
+    def expected(*settings):
+        return np.asarray(Colorizer(studio.weights.value)(Image.open(studio.sample.value), *settings)).astype(int)
+
     studio.saturation.value = 0.3
-    pictures.append(studio.picture.value)
+    assert np.array_equal(seen(studio), expected(None, 0.3))
     studio.weights.value = studio.weights.options[1]
-    pictures.append(studio.picture.value)
     studio.temperature.value = 0.9
-    pictures.append(studio.picture.value)
+    assert np.array_equal(seen(studio), expected(0.9, 0.3))
+
+
+def test_where_it_is_unsure_is_brighter(studio):
+    studio.weights.value = studio.weights.options[1]
+    with torch.no_grad():
+        studio.colorizer.model.head[0].weight *= 100                      # sure of some colors, here and there
     studio.unsure.value = True
-    pictures.append(studio.picture.value)
-    assert len(set(pictures)) == len(pictures)
+    bits = studio.colorizer.uncertainty(Image.open(studio.sample.value))
+    heat = torch.tensor(seen(studio)).sum(-1).float()
+    heat = torch.nn.functional.adaptive_avg_pool2d(heat[None], bits.shape)[0]
+    assert np.corrcoef(heat.flatten(), bits.flatten())[0, 1] > 0.9
+
+
+def test_sliders_wait_for_a_photo_that_can_be_opened(weights, tmp_path):
+    (tmp_path / "broken.jpg").write_bytes(b"no photo")
+    studio = Studio(weights, [tmp_path / "broken.jpg"])
+    studio.saturation.value = 0.5
+    studio.compare.value = 0.5
+    assert "broken.jpg cannot be used" in studio.message.value
+    upload(studio, "mine.png", png((60, 30), "white"))
+    assert seen(studio).shape == (30, 60, 3)
 
 
 def test_only_weights_that_classify_have_a_temperature(studio):

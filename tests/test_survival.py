@@ -226,6 +226,24 @@ def test_code_is_told_by_what_it_does():
     assert identity.code_digest(code) != identity.code_digest(code.replace("1", "2"))
 
 
+def test_code_is_the_same_in_every_python():
+    """The digest that 3.10, 3.11, 3.12 and 3.13 had for this, each on its own."""
+    assert identity.code_digest('''"""A docstring."""
+from typing import NamedTuple
+
+
+class Point(NamedTuple):
+    x: float = 0.5
+
+
+def shout(name: str, *parts, loud=True, **more) -> str:
+    """Another."""
+    with open(name) as file, open(name, "wb"):
+        text = f"{name!r:>10} and 'quoted' {more['a']}"
+    return text if loud else (lambda x: x[1:, ::2])(parts)
+''') == "487901cb"
+
+
 def test_a_run_that_sees_with_another_network_is_another_run(split, tmp_path, monkeypatch):
     monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))
     network = torchvision.models.alexnet().features
@@ -349,11 +367,12 @@ def test_a_vanished_folder_is_written_anew(split, tmp_path):
 def test_a_folder_that_vanishes_later_is_written_anew_and_still_locked(split, tmp_path):
     """In the second epoch, when there are best weights to lose."""
     whole = fit(RECIPE, *split, CONFIG, tmp_path / "whole")
-    calls = count()
+    calls, removed = count(), []
 
     def remove():
-        if next(calls) == 1:
+        if next(calls) == 2:
             shutil.rmtree(tmp_path / "run")
+            removed.append(True)
 
     def expect_locked():
         if next(calls) > 2:
@@ -364,6 +383,17 @@ def test_a_folder_that_vanishes_later_is_written_anew_and_still_locked(split, tm
     run = fit(RECIPE, train, split[1], replace(CONFIG, save_seconds=0), tmp_path / "run")
     assert contents(run)["best.safetensors"] == contents(whole)["best.safetensors"]
     assert run.saved
+    assert removed
+
+
+def test_a_run_that_another_process_began_in_the_same_place_is_left_alone(tmp_path):
+    with runs.RunDir(tmp_path / "run", {"of": "ours"}) as ours:
+        shutil.rmtree(tmp_path / "run")
+        with runs.RunDir(tmp_path / "run", {"of": "theirs"}) as theirs:
+            theirs.save({"history": [], "step": 1, "ends_epoch": False})
+            with pytest.raises(WriteError, match="another process trains there"):
+                ours.save({"history": [], "step": 2, "ends_epoch": False})
+            assert load_state(tmp_path / "run" / "last.ckpt")["step"] == 1
 
 
 def test_a_disk_too_small_for_the_whole_run_is_told_before_training(split, small_disk):
