@@ -16,16 +16,17 @@ from tqdm.auto import tqdm
 from colorlib import data, paths
 from colorlib.classifier import WEIGHTS
 from colorlib.config import TrainConfig
-from colorlib.evaluation import evaluate, every_probe
+from colorlib.evaluation import evaluate
 from colorlib.identity import code_digest, identity, named_by_content
 from colorlib.images import Images
+from colorlib.probes import every_probe
 from colorlib.recipe import Recipe
 from colorlib.runs import read_history
 from colorlib.training import fit
 from colorlib.writing import write_whole
 
 RESULT = "result.json"       # in the run directory of a training that is finished
-MEASURING = ("ablation", "bins", "color", "evaluation", "metrics", "perception")
+MEASURING = ("ablation", "bins", "color", "evaluation", "metrics", "perception", "probes")
 
 
 @dataclass(frozen=True)

@@ -214,7 +214,7 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     from pathlib import Path
 
-    from colorlib import evaluation, report
+    from colorlib import evaluation, probes, report
     from colorlib.pretrained import load_pretrained
     from colorlib.writing import expect_writable
 
@@ -224,8 +224,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     images, others = report.to_measure(options.data, options.split, recipe.size, options.limit)
     print(images.source)
     colorizers = report.beside(others) | {str(options.weights): (model, recipe.build_objective())}
-    probes, missing = evaluation.every_probe(images)
-    scores = evaluation.evaluate(colorizers, images, probes)
+    found, missing = probes.every_probe(images)
+    scores = evaluation.evaluate(colorizers, images, found)
     if options.json:
         report.write_json(options.json, scores, images)
     print("\n".join([*missing, report.table(scores)]))

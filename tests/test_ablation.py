@@ -19,10 +19,11 @@ from colorlib.ablation import Row, Study, Trial, curves, oscillation
 from colorlib.cli import main
 from colorlib.config import TrainConfig
 from colorlib.errors import DataError, WriteError
-from colorlib.evaluation import by_numbers, evaluate
+from colorlib.evaluation import evaluate
 from colorlib.images import Images
 from colorlib.models import Constant
 from colorlib.objectives import ABRegression
+from colorlib.probes import by_numbers
 from colorlib.recipe import Recipe
 from colorlib.report_claims import questions
 from colorlib.tables import read_curves, read_table, thinned, write_table

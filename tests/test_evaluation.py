@@ -10,14 +10,15 @@ import skimage.color
 import torch
 from scipy.ndimage import gaussian_filter
 
-from colorlib import bins, color, evaluation, metrics, report
+from colorlib import bins, color, metrics, probes, report
 from colorlib.checkpoints import save_weights
 from colorlib.classifier import CLASSES, Classifier, load_classifier, right, save_classifier
 from colorlib.cli import main
 from colorlib.errors import DataError
-from colorlib.evaluation import MEASURES, Batch, by_numbers, evaluate, every_probe, to_the_eye
+from colorlib.evaluation import MEASURES, evaluate
 from colorlib.metrics import Constant
 from colorlib.objectives import ABRegression
+from colorlib.probes import Batch, by_numbers, every_probe, to_the_eye
 from colorlib.recipe import Recipe
 
 
@@ -184,9 +185,9 @@ def test_the_truth_is_recognized_and_wins_everything_back(samples, monkeypatch):
             logits[:, CLASSES.index("bird")] = 1e-3
             return logits
 
-    monkeypatch.setattr(evaluation, "load_classifier", Red)
+    monkeypatch.setattr(probes, "load_classifier", Red)
     colorizers = {"truth": (Oracle(named), ABRegression()), "gray": (Constant(torch.zeros(2)), ABRegression())}
-    scores = evaluate(colorizers, named, {"classes": evaluation.by_a_classifier(named)})
+    scores = evaluate(colorizers, named, {"classes": probes.by_a_classifier(named)})
     assert scores["truth"].estimates["recognized"].value > 0.95
     assert scores["gray"].estimates["recognized"].value == pytest.approx((labels == 0).mean())
     assert scores["truth"].estimates["won_back"].value == pytest.approx(1, abs=0.05)
@@ -209,11 +210,11 @@ def test_a_classifier_is_saved_in_half_the_bytes_and_answers_the_same(tmp_path):
 
 def test_other_classes_are_not_asked(samples):
     with pytest.raises(DataError, match="knows only airplane"):
-        evaluation.by_a_classifier(samples)
+        probes.by_a_classifier(samples)
     known = replace(samples, rgb=np.zeros((len(samples), 3, 64, 64), np.uint8), classes=CLASSES)
-    evaluation.by_a_classifier(known, 32)
+    probes.by_a_classifier(known, 32)
     with pytest.raises(DataError, match="of 32 px or more"):
-        evaluation.by_a_classifier(known, 16)
+        probes.by_a_classifier(known, 16)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

@@ -18,8 +18,8 @@ LAYERS = ["paths", "budget", "errors", "writing", "interrupt", "cgroups", "memor
           "footprint", "color", "bins", "cache", "parallel", "files", "exif", "decoding", "encoding", "likeness",
           "splits", "survey", "download", "hubs", "images", "classifier", "features", "perception", "sources",
           "photos", "catalog", "preparing", "data", "models", "objectives", "recipe", "checkpoints", "pretrained",
-          "fullsize", "colorizer", "coloring", "metrics", "evaluation", "report", "optimizers", "config", "runs",
-          "identity", "trainer", "training", "ablation", "tables", "claims", "report_claims", "verdicts",
+          "fullsize", "colorizer", "coloring", "metrics", "probes", "evaluation", "report", "optimizers", "config",
+          "runs", "identity", "trainer", "training", "ablation", "tables", "claims", "report_claims", "verdicts",
           "finetuning", "figures", "bin_figures", "network_figure", "study_figures", "result_figures", "widgets",
           "studio", "course", "cli"]
 
