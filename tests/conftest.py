@@ -8,7 +8,9 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from collection import ITALIAN, fill
 from PIL import Image
+from tiny import divide, weights
 
 from colorlib import data
 from colorlib.images import Images
@@ -36,6 +38,22 @@ def samples() -> Images:
     return data.load("samples", "train", 16)
 
 
+@pytest.fixture(scope="module")
+def split(samples: Images) -> tuple[Images, Images]:
+    """Images to train on, and images to validate on."""
+    return divide(samples)
+
+
+@pytest.fixture
+def animals(tmp_path: Path) -> Path:
+    """Ten photos for each class of Animals-10, as Kaggle's archive unpacks."""
+    root = tmp_path / "kaggle"
+    for number, name in enumerate(ITALIAN):
+        fill(root / "raw-img" / name, 10, 100 * number)
+    (root / "raw-img" / "translate.py").write_text("translate = {}")
+    return root
+
+
 @pytest.fixture
 def picture() -> Callable[[int], bytes]:
     """A number -> the bytes of a PNG of 32 x 32 random pixels."""
@@ -45,3 +63,23 @@ def picture() -> Callable[[int], bytes]:
         Image.fromarray(pixels).save(buffer, "PNG")
         return buffer.getvalue()
     return make
+
+
+@pytest.fixture(scope="module")
+def painter(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A file with the weights of a small network that predicts ab."""
+    return str(weights(tmp_path_factory.mktemp("weights")))
+
+
+@pytest.fixture
+def album(tmp_path: Path) -> Path:
+    """A folder with photos, one of them damaged, and with a text."""
+    folder = tmp_path / "in"
+    (folder / "sub").mkdir(parents=True)
+    image = Image.effect_noise((40, 30), 50)
+    image.save(folder / "a.jpg")
+    image.save(folder / "sub" / "b.png")
+    image.save(folder / "c.gif")
+    (folder / "cut.jpg").write_bytes((folder / "a.jpg").read_bytes()[:300])
+    (folder / "notes.txt").write_text("not a photo")
+    return folder

@@ -7,7 +7,7 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
-from tiny import CONFIG, RECIPE, divide
+from tiny import CONFIG, RECIPE
 
 from colorlib import processor
 from colorlib.checkpoints import load_state, load_weights
@@ -47,11 +47,6 @@ def launch(directory, recipe, config, tmp_path, launcher=TORCHRUN, call="train()
     done = subprocess.run([sys.executable, *launcher, file], capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
-
-
-@pytest.fixture(scope="module")
-def split(samples):
-    return divide(samples)
 
 
 def expect_close(directory, run, **tolerance):

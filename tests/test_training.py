@@ -20,11 +20,6 @@ from colorlib.trainer import Trainer
 from colorlib.training import TrainConfig, fit
 
 
-@pytest.fixture(scope="module")
-def split(samples):
-    return divide(samples)
-
-
 @pytest.mark.parametrize(("objective", "settings"), [
     ("rgb-l1", {}), ("rgb-l2", {}), ("ab-l1", {}), ("ab-l2", {}), ("perceptual", {"features": "classifier"})])
 def test_a_few_images_are_learned_by_heart(objective, settings, samples, tmp_path):

@@ -1,5 +1,6 @@
 """A training small enough for a test: its recipe, its settings, its files."""
 
+from dataclasses import fields
 from pathlib import Path
 
 from colorlib.checkpoints import save_weights
@@ -30,3 +31,8 @@ def weights(folder: Path, size: int = 16, **options: int) -> Path:
     recipe = Recipe("unet", "ab-l1", size, {"width": 8, "depth": 2} | options)
     save_weights(folder / "tiny.safetensors", recipe.build_model(), recipe)
     return folder / "tiny.safetensors"
+
+
+def as_kind(kind: type[Images], images: Images) -> Images:
+    """The same images as another class of them."""
+    return kind(*(getattr(images, field.name) for field in fields(images)))
