@@ -12,6 +12,7 @@ from colorlib import data, paths
 from colorlib.images import Images
 
 ITALIAN = ("cane", "cavallo", "elefante", "farfalla", "gallina", "gatto", "mucca", "pecora", "ragno", "scoiattolo")
+ENGLISH = ("dog", "horse", "elephant", "butterfly", "chicken", "cat", "cow", "sheep", "spider", "squirrel")
 SPLITS = ("train", "valid", "test")
 
 

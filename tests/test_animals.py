@@ -4,11 +4,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from collection import ITALIAN, SPLITS, fill, labels_of, listed
+from collection import ENGLISH, ITALIAN, SPLITS, fill, labels_of, listed
 
 from colorlib import data
-
-ENGLISH = ("dog", "horse", "elephant", "butterfly", "chicken", "cat", "cow", "sheep", "spider", "squirrel")
 
 
 def test_kaggles_folders_become_the_ten_english_classes(animals, home):

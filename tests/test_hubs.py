@@ -8,7 +8,7 @@ import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from test_photos import ENGLISH, ITALIAN, photo
+from collection import ENGLISH, ITALIAN, photo
 
 from colorlib import data, hubs
 from colorlib.errors import DataError
