@@ -57,12 +57,12 @@ class Images:
             ValueError: if either side would be empty, or the images of a group do not stand together.
         """
         ends = np.flatnonzero(np.diff(self.groups)) + 1                 # where one group ends and the next begins
-        if len(ends) >= len(np.unique(self.groups)):
-            raise ValueError("cannot hold out whole photos: their crops do not stand together, sort them by group")
         cut = ends[np.abs(ends - num_images).argmin()] if len(ends) else 0
         if not 0 < num_images < len(self) or cut == 0:
             raise ValueError(f"cannot hold {num_images} images out of {len(self)}: give a number between, "
                              "with at least one photo left on each side")
+        if len(ends) >= len(np.unique(self.groups)):
+            raise ValueError("cannot hold out whole photos: their crops do not stand together, sort them by group")
         return self[cut:], self[:cut]
 
     def steps(self, batch_size: int) -> int:

@@ -128,9 +128,10 @@ def to_networks() -> Probe:
 def by_a_classifier(images: Images, size: int | None = None) -> Probe:
     """Whether a classifier of CIFAR-10 names the picture rightly: colored, gray, and in its true colors.
 
-    Larger pictures are shrunk to the 32 px that it was trained with.
+    Larger pictures are shrunk to the 32 px that it was trained with. The last two are judged once, for all colorizers.
 
     Args:
+        images: those that will be measured, and no others.
         size: as for ``evaluate``.
 
     Raises:
