@@ -97,7 +97,8 @@ def train(trial: Trial, seed: int) -> tuple[str, str, str, dict[str, float]]:
         path = named_by_content(trial.recipe, identity(trial.recipe, images, valid, config), config.num_epochs)
         path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(path.with_name(f"{path.name}.lock")):          # another worker may have the same
-            measures = _known(path / RESULT, trial, valid) or _trained(trial, config, images, valid, path)
+            how = _how(trial, valid)
+            measures = _known(path / RESULT, how) or _trained(trial, config, images, valid, path, how)
         return "", f"{len(images):,} of {images.name}", path.name, measures
     except Exception as error:
         return f"{type(error).__name__}: {error}", "", "", {}
@@ -125,12 +126,12 @@ def _images(trial: Trial, seed: int) -> tuple[Images, Images]:
     return images[start:start + trial.num_images], valid[:trial.num_valid]
 
 
-def _known(path: Path, trial: Trial, valid: Images) -> dict[str, float] | None:
+def _known(path: Path, how: list[Any]) -> dict[str, float] | None:
     """What a finished training was measured to have, if at the same size and by the code of today."""
     if not path.exists():
         return None
     found = json.loads(path.read_text())
-    return found["measures"] if found["how"] == _how(trial, valid) else None
+    return found["measures"] if found["how"] == how else None
 
 
 def _timed(path: Path) -> dict[str, float]:
@@ -139,7 +140,8 @@ def _timed(path: Path) -> dict[str, float]:
     return {name: value for name, value in measures.items() if name == "seconds"}
 
 
-def _trained(trial: Trial, config: TrainConfig, images: Images, valid: Images, path: Path) -> dict[str, float]:
+def _trained(trial: Trial, config: TrainConfig, images: Images, valid: Images, path: Path,
+             how: list[Any]) -> dict[str, float]:
     fresh, start = not path.exists(), time.perf_counter()
     run = fit(trial.recipe, images, valid, config, path)
     seconds = {"seconds": time.perf_counter() - start} if fresh else _timed(path / RESULT)
@@ -150,7 +152,7 @@ def _trained(trial: Trial, config: TrainConfig, images: Images, valid: Images, p
     losses = run.history["loss"]
     measures = {name: estimate.value for name, estimate in scores.estimates.items()} | seconds | {
         "loss": float(losses[-1]), "oscillation": oscillation(losses)}
-    write_whole(path / RESULT, json.dumps({"how": _how(trial, valid), "measures": measures}).encode())
+    write_whole(path / RESULT, json.dumps({"how": how, "measures": measures}).encode())
     return measures
 
 

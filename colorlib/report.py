@@ -11,11 +11,10 @@ import numpy as np
 from torch import nn
 
 from colorlib import data, metrics, paths
-from colorlib.checkpoints import load_weights
 from colorlib.evaluation import EVERY, Scores
 from colorlib.images import Images
 from colorlib.objectives import Objective
-from colorlib.pretrained import shipped
+from colorlib.pretrained import load_pretrained
 from colorlib.writing import write_whole
 
 
@@ -48,11 +47,8 @@ def to_measure(name: str, split: str, size: int, limit: int | None = None) -> tu
 
 
 def beside(others: Images) -> dict[str, tuple[nn.Module, Objective]]:
-    """What to show beside a colorizer: gray, one mean color, and the study's network, if its weights are here."""
-    study = shipped().get("study")
-    if study is None:
-        return metrics.baselines(others)
-    model, recipe = load_weights(study)
+    """What to show beside a colorizer: gray, one mean color, and the study's network."""
+    model, recipe = load_pretrained("study")
     return metrics.baselines(others) | {"study": (model, recipe.build_objective())}
 
 

@@ -1,4 +1,4 @@
-"""The benchmarks start, and a step of what they measure is a step."""
+"""The benchmarks start, and what they measure goes on."""
 
 import importlib
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from colorlib import bins
 from colorlib.recipe import Recipe
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
@@ -29,19 +30,18 @@ def test_each_says_what_it_is_for(name, load, monkeypatch, capsys):
         assert "usage: " in capsys.readouterr().out
 
 
-def test_a_step_of_ours_is_made_of_a_batch(load):
+def test_both_loops_that_are_timed_go_on_into_the_second_epoch(load):
     speed = load("speed")
     threads = torch.get_num_threads()
     for way in (speed.Ours("float32", 8), speed.Student(0, 8)):
         steps = way.steps(Recipe("course", options={"width": 8, "depth": 8}), speed.noise(16, 32), threads)
-        for _ in range(5):                          # into the second epoch
+        for _ in range(5):
             next(steps)
         steps.close()
 
 
 def test_bins_are_made_as_rare_as_they_are(load, samples):
     """To add a share of log w to the logits multiplies each probability by w to that share, and scales them."""
-    from colorlib import bins
     weights = load("train_weights")
     network = Recipe("unet", "bins", 16, {"width": 8, "depth": 2, "full_size": False}).build_model().eval()
     with torch.no_grad():

@@ -14,8 +14,6 @@ from colorlib.images import Images
 from colorlib.training import fit
 
 SGD = replace(CONFIG, optimizer="sgd", precision="float32")
-
-
 PLAIN = replace(RECIPE, objective="rgb-l2", options={"depth": 8, "width": 8, "batch_norm": False})
 
 

@@ -168,7 +168,7 @@ class Oracle(Constant):
 
 def test_the_truth_is_recognized_and_wins_everything_back(samples, monkeypatch):
     """A stand-in for the classifier that tells red from blue pictures, and cannot tell gray ones."""
-    few = replace(samples[:64], rgb=samples.rgb[:64].repeat(2, 2).repeat(2, 3))
+    few = replace(samples[:100], rgb=samples.rgb[:100].repeat(2, 2).repeat(2, 3))              # two batches
     redder = torch.from_numpy(np.array(few.rgb)).float().mean((2, 3))
     labels = (redder[:, 0] > redder[:, 2]).long().numpy()
     named = replace(few, labels=labels, classes=("bird", "cat"))

@@ -46,4 +46,4 @@ def test_an_unknown_name_is_told_what_there_is():
 
 
 def test_all_names_that_help_and_errors_mention_are_there():
-    assert {"cifar", "cifar-vivid", "photos", "photos-vivid"} <= set(shipped())
+    assert {"study", "cifar", "cifar-vivid", "photos", "photos-vivid"} <= set(shipped())
