@@ -60,12 +60,17 @@ def historic_photo() -> Path:
     return _embedded("historic") / "castle_clinton_1961.jpg"
 
 
+def results_dir() -> Path:
+    """The tables that the notebooks draw from: what the long trainings gave."""
+    return _embedded("results", "notebooks")
+
+
 def offline() -> bool:
     """Whether the reader forbids downloads, with ``COLORLIB_OFFLINE=1``."""
     return os.environ.get("COLORLIB_OFFLINE", "0") not in ("", "0")
 
 
-def _embedded(name: str) -> Path:
-    """A folder of what comes with colorlib: inside an installed package, or in ``data/`` of a checkout."""
+def _embedded(name: str, folder: str = "data") -> Path:
+    """What comes with colorlib: inside an installed package, or in a folder of a checkout."""
     installed = PACKAGE / name
-    return installed if installed.exists() else PACKAGE.parent / "data" / name
+    return installed if installed.exists() else PACKAGE.parent / folder / name
