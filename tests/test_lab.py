@@ -32,16 +32,16 @@ def lab(tmp_path_factory):
         yield address
 
 
-@pytest.mark.parametrize("name", ["02_cifar_training"])
+@pytest.mark.parametrize("name", ["02_cifar_training", "05_results_figures"])
 def test_the_compare_slider_is_dragged_from_gray_to_color(name, lab):
     with (sync_api.sync_playwright() as playwright,
           page_of(playwright, f"{lab}lab/workspaces/auto-{name}/tree/{name}.ipynb?reset") as page):
         page.get_by_text("(ipykernel) | Idle").wait_for()           # what is run before the kernel is up gets lost
         page.get_by_text("Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
-        page.wait_for_selector("img.widget-image, [data-mime-type$=error]", state="attached")
+        page.wait_for_selector("img.widget-image, [data-mime-type$=error]", state="attached", timeout=300_000)
         # Between two cells the kernel is idle, too: only when none waits any more has all been run.
-        sync_api.expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=120_000)
+        sync_api.expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=300_000)
         assert page.locator("[data-mime-type$=error]").all_inner_texts() == []
         page.locator("img.widget-image").first.scroll_into_view_if_needed()
         gray = shown(page)
