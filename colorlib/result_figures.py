@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from colorlib import color
-from colorlib.figures import MARKERS, contact_sheet, styles
+from colorlib.figures import MARKERS, TRIPTYCH, contact_sheet, styles
 from colorlib.writing import make_folder, write_whole
 
 KERNEL = 1024                # MiB of a hub's kernel
@@ -63,7 +63,8 @@ def against_time(series: Mapping[str, Points], label: str, axes: Axes | None = N
 def against_size(series: Mapping[str, Points], axes: Axes | None = None) -> Axes:
     """Memory for each size of the pictures: a name -> (pixels, MiB) points; the dashed line is a kernel of 1 GiB."""
     axes = _lines(series, axes)
-    axes.axhline(KERNEL, color="black", linestyle="--", linewidth=1)
+    axes.axhline(KERNEL, color="black", linestyle="--", linewidth=1, label="1 GiB")
+    axes.legend()
     axes.set(xlabel="pixels along a side", ylabel="memory (MiB)", ylim=(0, None))
     return axes
 
@@ -80,7 +81,10 @@ def by_class(rgb: np.ndarray, predicted: np.ndarray, labels: np.ndarray, classes
     actual = color.to_float(color.to_tensor(rgb[first]))
     rows = [*color.gray_to_rgb(color.to_gray(actual)), *color.to_float(color.to_tensor(predicted[first])), *actual]
     titles = [classes[labels[i]] for i in first] + [""] * (2 * len(first))
-    return contact_sheet(rows, titles, columns=len(first))
+    axes = contact_sheet(rows, titles, columns=len(first))
+    for row, name in zip(axes, TRIPTYCH, strict=True):
+        row[0].set_ylabel(name)
+    return axes
 
 
 def _lines(series: Mapping[str, Points], axes: Axes | None) -> Axes:
