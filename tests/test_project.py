@@ -96,11 +96,29 @@ def test_a_lesson_opens_and_ends_as_all_do(path):
     assert all(words in first for words in ("You will learn", "It takes"))
     assert all(words in last for words in ("## What we found", "## Exercises", f"solutions/{path.name}"))
     assert path.name in {solution.name for solution in SOLUTIONS}
+    for other in {*NOTEBOOKS} - {path}:
+        assert f"]({other.name})" in first.split("You will learn")[0], f"no way from {path.name} to {other.name}"
+    assert "](GLOSSARY.md)" in first
+    assert f"binder.org/v2/gh/{repository}/main?urlpath=lab%2Ftree%2Fnotebooks%2F{path.name}" in first
+
+
+def test_a_word_of_the_glossary_is_in_the_notebook_that_explains_it():
+    entries = re.findall(r"^- (.+) \[\d\]\((.+)\)$", (ROOT / "notebooks" / "GLOSSARY.md").read_text(), re.MULTILINE)
+    assert len(entries) > 25
+    for entry, notebook in entries:
+        cells = nbformat.read(ROOT / "notebooks" / notebook, as_version=4).cells
+        text = _letters(" ".join(cell.source for cell in cells))
+        for word in re.findall(r"\*\*(.+?)\*\*", entry):
+            assert _letters(word) in text, f"{notebook} says nothing of {word}"
 
 
 def test_links_between_files_lead_somewhere():
-    texts = [*ROOT.glob("*.md"), ROOT / "data/README.md", ROOT / "colorlib/weights/README.md"]
+    texts = [*ROOT.glob("*.md"), *ROOT.glob("notebooks/*.md"), ROOT / "data/README.md", ROOT / "colorlib/weights/README.md"]
     for path in [*NOTEBOOKS, *SOLUTIONS, *texts]:
         for target in re.findall(r"\]\(([^)#]+?)\)", path.read_text()):
             if not target.startswith("http"):
                 assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def _letters(text):
+    return re.sub(r"\W+", " ", text).lower()
