@@ -103,7 +103,8 @@ def test_a_lesson_opens_and_ends_as_all_do(path):
 
 
 def test_a_word_of_the_glossary_is_in_the_notebook_that_explains_it():
-    entries = re.findall(r"^- (.+) \[\d\]\((.+)\)$", (ROOT / "notebooks" / "GLOSSARY.md").read_text(), re.MULTILINE)
+    glossary = (ROOT / "notebooks" / "GLOSSARY.md").read_text()
+    entries = re.findall(r"^- (.+) \[\d\]\((.+)\)$", glossary, re.MULTILINE)
     assert len(entries) > 25
     for entry, notebook in entries:
         cells = nbformat.read(ROOT / "notebooks" / notebook, as_version=4).cells
