@@ -114,7 +114,8 @@ def test_a_word_of_the_glossary_is_in_the_notebook_that_explains_it():
 
 
 def test_links_between_files_lead_somewhere():
-    texts = [*ROOT.glob("*.md"), *ROOT.glob("notebooks/*.md"), ROOT / "data/README.md", ROOT / "colorlib/weights/README.md"]
+    folders = (ROOT, ROOT / "notebooks", ROOT / "data", ROOT / "colorlib" / "weights")
+    texts = [path for folder in folders for path in folder.glob("*.md")]
     for path in [*NOTEBOOKS, *SOLUTIONS, *texts]:
         for target in re.findall(r"\]\(([^)#]+?)\)", path.read_text()):
             if not target.startswith("http"):
