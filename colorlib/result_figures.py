@@ -57,6 +57,7 @@ def against_time(series: Mapping[str, Points], label: str, axes: Axes | None = N
     """What was reached after how long: a name -> (seconds, value) points; the time is logarithmic."""
     axes = _lines(series, axes)
     axes.set(xlabel="seconds of training", ylabel=label, xscale="log")
+    axes.legend()
     return axes
 
 
@@ -93,5 +94,4 @@ def _lines(series: Mapping[str, Points], axes: Axes | None) -> Axes:
         axes.plot(*zip(*points, strict=True), marker=marker, markeredgecolor="black", label=name, **style)
     axes.grid(alpha=0.3, which="both")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend()
     return axes

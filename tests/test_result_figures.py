@@ -37,6 +37,7 @@ def test_time_is_logarithmic_and_the_kernel_is_drawn():
     assert axes.lines[0].get_xydata().tolist() == [[10, 9], [100, 8.5]]
     axes = result_figures.against_size({"ours": [(32, 500), (64, 900)]})
     assert axes.lines[-1].get_ydata()[0] == 1024
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["ours", "1 GiB"]
 
 
 def test_the_first_picture_of_each_class_is_shown():
@@ -45,6 +46,7 @@ def test_the_first_picture_of_each_class_is_shown():
     axes = result_figures.by_class(rgb, rgb[::-1].copy(), labels, ("cat", "dog", "frog"))
     assert axes.shape == (3, 2)
     assert [cell.get_title() for cell in axes[0]] == ["cat", "frog"]
+    assert [cell.get_ylabel() for cell in axes[:, 0]] == ["gray", "predicted", "actual"]
     assert np.array_equal(axes[2, 1].images[0].get_array(), rgb[0].transpose(1, 2, 0))
     assert np.array_equal(axes[1, 1].images[0].get_array(), rgb[4].transpose(1, 2, 0))
     assert np.ptp(axes[0, 1].images[0].get_array().astype(int), axis=2).max() <= 1

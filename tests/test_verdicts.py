@@ -31,7 +31,6 @@ def test_the_claims_of_the_study_can_be_put_to_the_test(budget, monkeypatch):
             assert names.setdefault(name, trial) == trial, f"{name} is two things"
 
 
-
 def test_where_all_is_as_the_report_says_every_claim_of_it_is_confirmed(monkeypatch):
     """So each claim points the right way: made-up trainings, in which each thing helps as much as the report says."""
     monkeypatch.setenv("COLORLIB_BUDGET", "full")
@@ -47,7 +46,6 @@ def test_where_all_is_as_the_report_says_every_claim_of_it_is_confirmed(monkeypa
     words = {(number, claim.text): verdict.word for number, said, claim, verdict in verdicts.judged(rows) if said}
     assert len(words) > 25
     assert {claim: word for claim, word in words.items() if word != "confirmed"} == {}
-
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
@@ -82,4 +80,3 @@ def test_ablate_on_the_command_line(home, tmp_path, capsys):
     with pytest.raises(ValueError, match="no claim 99: they go from 1 to 18"):
         verdicts.repeat([99])
     assert verdicts.judged([], []) == []
-
