@@ -17,6 +17,7 @@ from colorlib.checkpoints import load_state, save_state
 from colorlib.classifier import Classifier, right, save_classifier
 from colorlib.images import Images
 from colorlib.optimizers import one_cycle
+from colorlib.processes import team
 
 PAD = 4             # pixels that a picture may shift
 HOLE = 8            # pixels of the side of the square that is grayed out: DeVries and Taylor 2017, "Cutout"
@@ -24,8 +25,9 @@ HOLE = 8            # pixels of the side of the square that is grayed out: DeVri
 
 def accuracy(model: Classifier, images: Images) -> float:
     """The share of pictures that are named rightly."""
-    labels = torch.from_numpy(images.labels).split(64)
-    hits = [right(model, rgb, part) for rgb, part in zip(images.in_order(64), labels, strict=True)]
+    device, labels = team().device, torch.from_numpy(images.labels).split(64)
+    hits = [right(model, rgb.to(device), part.to(device))
+            for rgb, part in zip(images.in_order(64), labels, strict=True)]
     return torch.cat(hits).float().mean().item()
 
 
@@ -44,14 +46,15 @@ def varied(padded: np.ndarray, random: np.random.Generator) -> torch.Tensor:
 def epoch(model: Classifier, optimizer: torch.optim.Optimizer, padded: np.ndarray, images: Images, batch_size: int,
           number: int, num_epochs: int, lr: float) -> None:
     """Learn from every picture once; ``padded`` are the same with a margin."""
-    random = np.random.default_rng(number)
+    random, device = np.random.default_rng(number), team().device
     steps = len(images) // batch_size
     for step, rows in enumerate(tqdm(random.permutation(len(images))[:steps * batch_size].reshape(steps, -1))):
         for group in optimizer.param_groups:
             group["lr"] = lr * one_cycle((number + (step + 0.5) / steps) / num_epochs)
-        with torch.autocast("cpu", torch.bfloat16):
-            logits = model(varied(padded[rows], random))
-        loss = F.cross_entropy(logits.float(), torch.from_numpy(images.labels[rows]), label_smoothing=0.1)
+        labels = torch.from_numpy(images.labels[rows]).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = model(varied(padded[rows], random).to(device))
+        loss = F.cross_entropy(logits.float(), labels, label_smoothing=0.1)
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
@@ -69,7 +72,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     train, valid = data.load("cifar10", "train").hold_out(1000)
-    model = Classifier().to(memory_format=torch.channels_last)
+    model = Classifier().to(team().device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), options.lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
     padded = np.pad(train.rgb, ((0, 0), (0, 0), (PAD, PAD), (PAD, PAD)), "reflect")
     checkpoint, done = options.out.with_suffix(".ckpt"), 0

@@ -15,10 +15,11 @@ from colorlib.memory import Limit, MiB
 from colorlib.recipe import Recipe
 from colorlib.training import fit
 
+WITHOUT_A_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU has its own memory to count")
+
 
 def loss(model, rgb):
     return model(rgb[:, :1].float() / 255).square().mean()
-
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
@@ -40,7 +41,6 @@ def test_what_is_kept_for_the_backward_pass_is_counted(precision):
     assert model[2].num_batches_tracked == 0, "counting is not training"
 
 
-
 def test_nothing_of_the_count_stays_in_memory():
     def parameters():
         gc.collect()
@@ -52,14 +52,12 @@ def test_nothing_of_the_count_stays_in_memory():
     assert parameters() == before
 
 
-
 def test_images_too_large_for_any_machine_are_counted_without_taking_memory():
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.ReLU())
     before = memory.own_memory()
     need = footprint(model, loss, 2**20, copies=1)
     assert need.per_image > 2**40
     assert memory.own_memory() - before < 100 * MiB
-
 
 
 def test_the_micro_batch_is_the_whole_or_equal_parts_that_fit():
@@ -74,7 +72,7 @@ def test_the_micro_batch_is_the_whole_or_equal_parts_that_fit():
         Footprint(64, 100, 10).micro_batch(8, Limit("x", 100, 0))
 
 
-
+@WITHOUT_A_GPU
 def test_short_of_memory_training_takes_smaller_parts_and_says_so(samples, tmp_path, monkeypatch, capsys):
     train, valid = divide(samples)
     recipe = replace(RECIPE, options={"depth": 8, "width": 8, "batch_norm": False})
@@ -92,7 +90,7 @@ def test_short_of_memory_training_takes_smaller_parts_and_says_so(samples, tmp_p
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
 
 
-
+@WITHOUT_A_GPU
 def test_a_run_keeps_the_micro_batch_that_it_began_with(samples, tmp_path, monkeypatch, capsys):
     train, valid = divide(samples)
     with monkeypatch.context() as patch:
@@ -105,7 +103,6 @@ def test_a_run_keeps_the_micro_batch_that_it_began_with(samples, tmp_path, monke
         assert capsys.readouterr().out.split("micro-batches of ")[1] == begun
     fit(RECIPE, train, valid, replace(CONFIG, num_epochs=3), tmp_path)
     assert capsys.readouterr().out.split("micro-batches of ")[1] == begun
-
 
 
 def test_one_image_at_once_is_refused_where_batch_norm_has_no_variance(samples, tmp_path):
