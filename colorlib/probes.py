@@ -10,13 +10,14 @@ from torch import Tensor, nn
 from colorlib import bins, color, metrics
 from colorlib.classifier import CLASSES, load_classifier, right
 from colorlib.errors import DataError
-from colorlib.images import Images
+from colorlib.images import Images, at_once
 from colorlib.memory import give_back
 from colorlib.objectives import Objective
 from colorlib.perception import load_lpips, summary
 from colorlib.recipe import colorize
 
-TIDY = 16                # batches after which memory that was freed, and only kept at hand, goes back to the system
+PART = 4                 # of as many as are colored at once: the networks that look at them need more memory for each
+TIDY = 64                # batches after which memory that was freed, and only kept at hand, goes back to the system
 
 
 class Batch(NamedTuple):
@@ -34,7 +35,7 @@ Probe = Callable[[Batch], dict[str, Tensor]]    # -> a name -> (B,), a number fo
 def pictures(model: nn.Module, objective: Objective, images: Images, size: int | None = None) -> Iterator[Batch]:
     """What a colorizer makes of the images, batch by batch, on the CPU; shrunk, if a size is given."""
     start = 0
-    for number, rgb in enumerate(images.in_order()):
+    for number, rgb in enumerate(images.in_order(-(-at_once(images.size, images.size) // PART))):
         if number % TIDY == 0:                  # else glibc's heap frays, and takes a gigabyte in the end
             give_back()
         pair = colorize(model, objective, rgb), color.to_float(rgb)

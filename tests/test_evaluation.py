@@ -160,10 +160,11 @@ class Oracle(Constant):
 
     def __init__(self, images):
         super().__init__(torch.zeros(2))
-        self.truth = iter([color.split_lab(rgb)[1] / 100 for rgb in images.in_order()])
+        self.truth = torch.cat([color.split_lab(rgb)[1] / 100 for rgb in images.in_order()])
 
     def forward(self, gray):
-        return next(self.truth)
+        now, self.truth = self.truth.split([len(gray), len(self.truth) - len(gray)])
+        return now
 
 
 def test_the_truth_is_recognized_and_wins_everything_back(samples, monkeypatch):
