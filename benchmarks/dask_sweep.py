@@ -12,6 +12,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from distributed import Client, LocalCluster
 
 from colorlib import verdicts
@@ -45,6 +46,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
+    torch.set_num_threads(1)                                    # as a worker has: other threads round in another order
     here, there = (options.out.resolve() / name for name in ("here", "dask"))
     os.environ["COLORLIB_HOME"] = str(here)
     sweep(here, options.seeds, None)

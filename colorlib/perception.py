@@ -63,10 +63,9 @@ def frechet(ours: Tensor, theirs: Tensor) -> float:
     """
     if min(len(ours), len(theirs)) < 2:
         raise ValueError("a Frechet distance takes two pictures or more on either side")
-    (m1, c1), (m2, c2) = (_moments(cloud.double()) for cloud in (ours, theirs))
-    root = _root(c1)
-    crossed = torch.linalg.eigvalsh(root @ c2 @ root).clamp(min=0).sqrt().sum()
-    return ((m1 - m2).square().sum() + c1.trace() + c2.trace() - 2 * crossed).clamp(min=0).item()
+    (m1, r1), (m2, r2) = (_moments(cloud.double()) for cloud in (ours, theirs))
+    crossed = torch.linalg.svdvals(r1 @ r2.T).sum()                  # the trace of (C1 C2)^1/2, where C = R^T R
+    return ((m1 - m2).square().sum() + r1.square().sum() + r2.square().sum() - 2 * crossed).clamp(min=0).item()
 
 
 def summary(features: list[Tensor]) -> Tensor:
@@ -75,10 +74,10 @@ def summary(features: list[Tensor]) -> Tensor:
 
 
 def _moments(cloud: Tensor) -> tuple[Tensor, Tensor]:
-    return cloud.mean(0), torch.atleast_2d(cloud.T.cov())
+    """The mean (F,), and an R (min(N, F), F) such that R^T R is the covariance.
 
-
-def _root(matrix: Tensor) -> Tensor:
-    """The square root of a symmetric matrix without negative eigenvalues."""
-    values, vectors = torch.linalg.eigh(matrix)
-    return vectors * values.clamp(min=0).sqrt() @ vectors.T
+    Not the covariance itself: of fewer pictures than features it has no full rank, and to find the eigenvalues of such
+    a matrix may fail.
+    """
+    mean = cloud.mean(0)
+    return mean, torch.linalg.qr((cloud - mean) / (len(cloud) - 1) ** 0.5, mode="r").R

@@ -76,6 +76,16 @@ def test_the_frechet_distance_is_the_formula_in_scipy():
     assert frechet(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected, rel=1e-6)
 
 
+def test_fewer_pictures_than_features_have_a_frechet_distance_as_well():
+    """Turned in a space of more dimensions, two clouds are as far apart as before; copies of one point are two points."""
+    random = np.random.default_rng(0)
+    a, b = random.normal(size=(9, 5)), random.normal(1, 2, size=(7, 5))
+    turn = np.linalg.qr(random.normal(size=(512, 512)))[0][:5]
+    flat = frechet(torch.tensor(a), torch.tensor(b))
+    assert frechet(torch.tensor(a @ turn), torch.tensor(b @ turn)) == pytest.approx(flat, rel=1e-9)
+    assert frechet(torch.ones(4, 512), torch.zeros(4, 512)) == pytest.approx(512)
+
+
 def test_one_picture_has_no_frechet_distance():
     with pytest.raises(ValueError, match="two pictures"):
         frechet(torch.rand(1, 3), torch.rand(5, 3))
