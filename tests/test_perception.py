@@ -77,7 +77,7 @@ def test_the_frechet_distance_is_the_formula_in_scipy():
 
 
 def test_fewer_pictures_than_features_have_a_frechet_distance_as_well():
-    """Turned in a space of more dimensions, two clouds are as far apart as before; copies of one point are two points."""
+    """Turned into a space of more dimensions, two clouds are as far apart as they were."""
     random = np.random.default_rng(0)
     a, b = random.normal(size=(9, 5)), random.normal(1, 2, size=(7, 5))
     turn = np.linalg.qr(random.normal(size=(512, 512)))[0][:5]
