@@ -8,6 +8,7 @@ import argparse
 import csv
 import os
 import time
+from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from colorlib import verdicts
 
 
 @contextmanager
-def two_workers() -> Executor:
+def two_workers() -> Iterator[Executor]:
     """A cluster on this machine, for as long as the block lasts."""
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster, Client(cluster) as client:
         yield client.get_executor()

@@ -169,8 +169,8 @@ def test_coloring_one_image_does_not_depend_on_its_neighbors(split):
 def test_what_fit_returns_colors_like_its_own_files(split, tmp_path):
     run = fit(RECIPE, *split, replace(CONFIG, num_epochs=1, precision="float32"), tmp_path)
     model, recipe = load_weights(tmp_path / "best.safetensors")
-    rgb = color.to_tensor(split[1].rgb[:5])
-    torch.testing.assert_close(run.colorize(rgb), colorize(model, recipe.build_objective(), rgb), atol=1e-4, rtol=0)
+    rgb, model = color.to_tensor(split[1].rgb[:5]), model.to(next(run.model.parameters()).device)
+    torch.testing.assert_close(run.colorize(rgb), colorize(model, recipe.build_objective(), rgb), atol=1e-5, rtol=0)
     for name, column in read_history(tmp_path / "history.csv").items():
         np.testing.assert_array_equal(column, run.history[name])
 
