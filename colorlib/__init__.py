@@ -1,10 +1,13 @@
 """colorlib: teach a network to color gray photos, on a small machine, without losing anything."""
 
 from importlib import import_module
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
-__version__ = version("colorlib")
+try:
+    __version__ = version("colorlib")
+except PackageNotFoundError as error:
+    raise ImportError("colorlib is not installed here: make course, or pip install --editable .") from error
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -10,26 +10,38 @@ import colorlib
 
 def main(arguments: list[str] | None = None) -> int:
     """Run ``colorlib`` with these arguments (else those of the command line): 0 done, 1 failed, 2 wrong usage."""
-    warnings.showwarning = lambda message, *where, **more: print(f"colorlib: {message}", file=sys.stderr)
     parser = _parser()
     options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")      # the name of a photo may be in no alphabet at all
     # Only now: `colorlib --help` should not wait for torch.
     from colorlib.errors import ColorlibError
     try:
-        return options.run(options)
-    except ColorlibError as error:
-        print(f"colorlib: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("colorlib: interrupted", file=sys.stderr)
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *where, **more: print(f"colorlib: {message}", file=sys.stderr)
+            status = options.run(options)
+        sys.stdout.flush()                       # here, where what goes wrong can still be told
+        return status
+    except (ColorlibError, KeyboardInterrupt) as error:
+        print(f"colorlib: {str(error) or 'interrupted'}", file=sys.stderr)
         return 1
     except OSError as error:                     # nobody reads from the pipe, or its disk is full
+        _drop_the_rest()
         where = f"{error.filename}: " if error.filename else ""
         print(f"colorlib: {where}{error.strerror or error}", file=sys.stderr)
         return 1
     except ValueError as error:                  # a name or a number that does not exist
         print(f"colorlib: {error}; see {parser.prog} --help", file=sys.stderr)
         return 2
+
+
+def _drop_the_rest() -> None:
+    """What standard output does not take: Python would try once more as it ends, and fail aloud."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,7 +67,7 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     add("--root", metavar="DIR", help="the folder or zip that holds the data (default: data/, then COLORLIB_DATA)")
     add("--model", default="course", metavar="NAME", help="course: the study's 11 convolutions (default); or unet")
     add("--objective", default="rgb-l2", metavar="NAME",
-        help="rgb-l1, rgb-l2 (default), ab-l1, ab-l2, bins (Zhang's classification) or perceptual")
+        help="rgb-l1, rgb-l2 (default), ab-l1, ab-l2, bins (Zhang's), or perceptual (it downloads VGG16, 553 MB)")
     add("--size", type=int, default=32, metavar="N", help="pixels along each side (default: %(default)s)")
     add("--epochs", type=int, default=3, metavar="N", help="times to see every image (default: %(default)s)")
     add("--batch-size", type=int, default=64, metavar="N", help="images in a step (default: %(default)s)")
@@ -111,14 +123,20 @@ def _data_get(options: argparse.Namespace) -> int:
 
 def _data_info(options: argparse.Namespace) -> int:
     from colorlib import data
+    from colorlib.errors import DataError
 
+    status = 0
     for name in data.DATASETS:
         if name == "folder":
             print("folder: any folder or zip of photos, with --root")
             continue
-        copy = data.find(name)
-        print(f"{name}: {copy[0] if copy else f'not here; get it with: colorlib data get {name}'}")
-    return 0
+        try:
+            copy = data.find(name)
+            print(f"{name}: {copy[0] if copy else f'not here; get it with: colorlib data get {name}'}")
+        except DataError as error:
+            print(f"{name}: {error}", file=sys.stderr)
+            status = 1
+    return status
 
 
 def _add_colorize(commands: argparse._SubParsersAction) -> None:
@@ -131,7 +149,8 @@ def _add_colorize(commands: argparse._SubParsersAction) -> None:
     add = parser.add_argument
     add("inputs", nargs="+", metavar="IN", help="files, folders with all below them, globs; - reads a pipe")
     add("-o", "--out", required=True, metavar="DIR|FILE", help="where the results belong; - writes a pipe")
-    add("--weights", default="photos", metavar="NAME|FILE", help="photos (default), photos-vivid, cifar, or a file")
+    add("--weights", default="photos", metavar="NAME|FILE",
+        help="photos (default), photos-vivid, cifar, cifar-vivid, study, or a file")
     add("--temperature", type=float, metavar="T", help="of weights that classify: 0 is vivid, 1 cautious")
     add("--saturation", type=float, default=1.0, metavar="S", help="multiplies the colors (default: %(default)s)")
     add("--format", metavar="NAME", help="jpeg, png, webp or tiff (default: that of the input, else png)")
@@ -169,19 +188,18 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
     add("--claims", metavar="N,N", help="by number, 1 to 18 (default: all)")
     add("--budget", choices=("smoke", "course", "full"), help="how much to train (default: COLORLIB_BUDGET, or course)")
     add("--seeds", type=int, default=3, metavar="N", help="trainings of each variant (default: %(default)s)")
-    add("--out", required=True, metavar="DIR", help="where to write trainings.csv and verdicts.csv")
+    add("--out", required=True, metavar="DIR", help="where to write trainings.csv, curves.csv and verdicts.csv")
     parser.set_defaults(run=_ablate)
 
 
 def _ablate(options: argparse.Namespace) -> int:
     if options.budget:
         os.environ["COLORLIB_BUDGET"] = options.budget
-    from pathlib import Path
-
     from colorlib import verdicts
+    from colorlib.paths import expanded
 
-    numbers = _numbers(options.claims) if options.claims else None
-    rows = verdicts.repeat(numbers, options.seeds, Path(options.out))
+    numbers = _numbers(options.claims) if options.claims is not None else None
+    rows = verdicts.repeat(numbers, options.seeds, expanded(options.out))
     print(verdicts.table(rows, numbers))
     failed = [f"{row.variant}, seed {row.seed}: {row.error}" for row in rows if row.error]
     print("\n".join(failed) or "all trainings finished")
@@ -212,14 +230,13 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from pathlib import Path
-
     from colorlib import evaluation, probes, report
+    from colorlib.paths import expanded
     from colorlib.pretrained import load_pretrained
     from colorlib.writing import expect_writable
 
     if options.json:
-        expect_writable(Path(options.json))
+        expect_writable(expanded(options.json))
     model, recipe = load_pretrained(options.weights)
     images, others = report.to_measure(options.data, options.split, recipe.size, options.limit)
     print(images.source)

@@ -6,7 +6,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,8 +13,8 @@ from PIL import Image
 from tqdm.auto import tqdm
 
 from colorlib.colorizer import Colorizer, gray_copy
-from colorlib.decoding import decode, many_pictures, prepare_pillow
-from colorlib.encoding import FORMATS, encode, format_of
+from colorlib.decoding import decode, many_pictures
+from colorlib.encoding import FORMATS, encode, format_of, picture_extensions
 from colorlib.errors import ColorlibError, DataError, PictureError
 from colorlib.files import Folder, trouble_of
 from colorlib.paths import expanded
@@ -79,27 +78,25 @@ def plan(inputs: Iterable[str], out: str, wish: Wish) -> list[Task]:
 
     Raises:
         DataError: for an input that is not there.
-        ValueError: for an output whose name has an extension that is not known.
+        ValueError: for an output whose name has an extension that is not known, or that is no folder for several.
     """
-    found = list(dict.fromkeys(path for text in inputs for path in _matching(text, Path(out))))
+    place = expanded(out)
+    found = list(dict.fromkeys(path for text in inputs for path in _matching(text, place)))
     if len(found) > 1:                                          # such as *, where the results are already
-        found = [path for path in found if _real(path) != _real(Path(out))]
+        found = [path for path in found if _real(path) != _real(place)]
     if not found:
         raise DataError("no file or folder was named to color")
-    several = len(found) > 1 or found[0].is_dir() or Path(out).is_dir() or out.endswith("/")
-    if not several and Path(out).suffix:
-        if format_of(Path(out)) is None or wish.format not in (None, format_of(Path(out))):
-            wanted = FORMATS.get(wish.format) or f"one of {', '.join(FORMATS.values())}"
-            raise ValueError(f"{out}: an output must end with {wanted}, or be a folder")
-        return [Task(found[0], Path(out), trouble_of(found[0], LARGEST)[1])]
+    into_folder = place.is_dir() or out.endswith("/")
+    if len(found) == 1 and not found[0].is_dir() and not into_folder and place.suffix:
+        return [_single(found[0], place, wish)]
+    if format_of(place) and not into_folder:
+        raise ValueError(f"{out} would be one picture, and there are several to color: name a folder")
     once: dict[str, Task] = {}
-    for task in (task for path in found for task in _below(path, Path(out), len(found) > 1)):
+    for task in (task for path in found for task in _below(path, place, len(found) > 1)):
         once.setdefault(_real(task.source), task)
     if not once:
         raise DataError(f"there are no files in {', '.join(map(str, found))}")
-    targets = {task: _named(task, wish) for task in once.values()}
-    wanted = Counter(targets.values())                                   # cat.gif and cat.bmp would both be cat.png
-    return [task._replace(target=_named(task, wish, whole=wanted[target] > 1)) for task, target in targets.items()]
+    return [task._replace(target=_named(task, wish)) for task in once.values()]
 
 
 def color_files(tasks: list[Task], colorizer: Colorizer, wish: Wish) -> Iterator[Outcome]:
@@ -180,6 +177,13 @@ def _matching(text: str, out: Path) -> list[Path]:
     raise DataError(f"there is no {text}")
 
 
+def _single(source: Path, target: Path, wish: Wish) -> Task:
+    if format_of(target) is None or wish.format not in (None, format_of(target)):
+        wanted = FORMATS.get(wish.format) or f"one of {', '.join(FORMATS.values())}"
+        raise ValueError(f"{target}: an output must end with {wanted}, or be a folder")
+    return Task(source, target, trouble_of(source, LARGEST)[1])
+
+
 def _real(path: Path) -> str:
     """Where a file really lies, through all links; of a link to itself, where that lies."""
     return os.path.realpath(path)          # Path.resolve raises for these
@@ -202,29 +206,15 @@ def _below(path: Path, out: Path, of_several: bool) -> Iterator[Task]:
             yield Task(path / name, top / name if is_picture else None, trouble)
 
 
-@cache
-def picture_extensions() -> frozenset[str]:
-    """How the names of pictures end, with the dot, in small letters.
+def _named(task: Task, wish: Wish) -> Path | None:
+    """The target of a task with the extension of the format to write, after another one that is there.
 
-    Those of what Pillow opens; of HEIC also where it cannot, so that it is said what would help.
-    """
-    formats = prepare_pillow()
-    known = {extension for extension, form in Image.registered_extensions().items() if form in formats}
-    return frozenset(known | {".heic", ".heif"})
-
-
-def _named(task: Task, wish: Wish, whole: bool = False) -> Path | None:
-    """The target of a task with the extension of the format to write.
-
-    Args:
-        whole: put the extension after the one that is there.
+    So cat.gif becomes cat.gif.png whatever else is colored, and is never taken for the result of a cat.png.
     """
     if (place := task.target) is None:
         return None
     form = wish.format or format_of(place) or "png"
-    if format_of(place) == form:
-        return place
-    return place.with_name(place.name + FORMATS[form]) if whole else place.with_suffix(FORMATS[form])
+    return place if format_of(place) == form else place.with_name(place.name + FORMATS[form])
 
 
 def _color_file(source: Path, target: Path, colorizer: Colorizer, wish: Wish) -> Outcome:

@@ -88,7 +88,10 @@ def get(name: str) -> tuple[Path, Reader]:
 
 
 def _stand_in(name: str, split: str, size: int) -> Images:
-    """The samples, divided as the data set is: they have no photos to validate on, so some are held out of training."""
+    """The samples, divided as the data set is: they have no photos to validate on, so some are held out of training.
+
+    They have no "all" either, and stand in for it with those to learn from.
+    """
     if split == "test" or "valid" not in DATASETS[name].splits:
         return load("samples", split, size)
     images = load("samples", "train", size)

@@ -15,7 +15,7 @@ from colorlib.errors import PictureError
 from colorlib.exif import telling
 
 MiB = 2**20
-LARGEST = 200 * MiB          # what one picture may take while it is decoded: 52 megapixels, or a JPEG of far more
+LARGEST = 256 * MiB          # what one picture may take while it is decoded: 67 megapixels, or a JPEG of far more
 FIRST = "first of several pictures"
 SMALL = 16 * MiB             # pictures that many threads may decode at once
 # How often as much as the picture itself is taken on the way, by format or by mode: measured.

@@ -18,7 +18,7 @@ Columns = Mapping[str, np.ndarray]              # a name -> one number for each 
 
 
 class Estimate(NamedTuple):
-    """A measure of some images, and the interval in which 95% of such collections of images would have it."""
+    """A measure of some images, and its 95% interval: how far another draw of such images might move it."""
 
     value: float
     low: float

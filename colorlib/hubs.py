@@ -9,7 +9,8 @@ from types import ModuleType
 
 from filelock import FileLock
 
-from colorlib.errors import DataError
+from colorlib.errors import WRITING, DataError, cannot_write
+from colorlib.writing import make_folder
 
 
 def kaggle(handle: str, name: str, folder: Path) -> Path:
@@ -17,6 +18,7 @@ def kaggle(handle: str, name: str, folder: Path) -> Path:
 
     Raises:
         DataError: if it cannot be had.
+        WriteError: if it cannot be written.
     """
     def fill(partial: Path) -> None:
         found = Path(_client("kagglehub").dataset_download(handle, output_dir=str(partial), force_download=True))
@@ -31,6 +33,7 @@ def hugging_face(repository: str, name: str, folder: Path) -> Path:
 
     Raises:
         DataError: if it cannot be had.
+        WriteError: if it cannot be written.
     """
     def fill(partial: Path) -> None:
         parquet, tables = _client("pyarrow.parquet"), partial / "tables"
@@ -56,18 +59,27 @@ def _unpack(table: object, folder: Path, number: int) -> None:
 
 
 def _arrive(host: str, target: Path, fill: Callable[[Path], None]) -> Path:
-    """Fill a folder beside ``target``, which gets its name when all is there; what went wrong becomes a DataError."""
+    """Fill a folder beside ``target``, which gets its name when all is there; what went wrong becomes a DataError.
+
+    Not so a full disk: no other host, and no sample in place of the data, would help there.
+    """
     partial = target.with_name(f"{target.name}.{host.replace(' ', '-').lower()}.part")
+    make_folder(target.parent)
     try:
-        partial.mkdir(parents=True, exist_ok=True)
         with FileLock(target.with_name(f"{target.name}.lock")):
             if target.exists():                      # another process has just fetched it
                 return target
+            partial.mkdir(exist_ok=True)
             fill(partial)
             if not any(partial.iterdir()):
                 raise DataError("nothing came")
-            return partial.rename(target)
+            partial.rename(target)
+            for begun in target.parent.glob(f"{target.name}.*.part"):           # by a host that failed
+                shutil.rmtree(begun)
+            return target
     except Exception as error:                       # the clients raise many kinds
+        if isinstance(error, OSError) and error.errno in WRITING:
+            raise cannot_write(target.parent, error) from error
         reason = f"{error}".strip().splitlines()[0] if f"{error}".strip() else type(error).__name__
         raise DataError(f"{host} does not deliver {target.name}: {reason}") from error
 

@@ -27,6 +27,6 @@ def load_pretrained(weights: str | os.PathLike) -> tuple[nn.Module, Recipe]:
         RunError: for a name that is not shipped and no file, or a file that colorlib did not write.
     """
     known = shipped()
-    if str(weights) not in known and not Path(weights).exists():
+    if str(weights) not in known and not paths.expanded(weights).exists():
         raise RunError(f"there are no weights {str(weights)!r}: give a file, or one of {', '.join(known)}")
-    return load_weights(known.get(str(weights), weights))
+    return load_weights(known.get(str(weights), paths.expanded(weights)))

@@ -5,7 +5,6 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from torch import nn
@@ -77,7 +76,7 @@ def write_json(path: str | os.PathLike, scores: Mapping[str, Scores], images: Im
                "per_image": {key: [_finite(float(value)) for value in column]
                              for key, column in score.per_image.items()}}
         for name, score in scores.items()}}
-    write_whole(Path(path), json.dumps(content, indent=1).encode())
+    write_whole(paths.expanded(path), json.dumps(content, indent=1).encode())
 
 
 def _cell(value: float, low: float, high: float) -> str:

@@ -25,6 +25,7 @@ from colorlib.checkpoints import load_state, save_state
 from colorlib.color import to_tensor
 from colorlib.errors import RunError, WriteError
 from colorlib.objectives import Objective
+from colorlib.paths import expanded
 from colorlib.processes import team
 from colorlib.recipe import Recipe, colorize
 from colorlib.writing import make_folder, write_errors, write_whole
@@ -45,7 +46,7 @@ class RunDir:
     """
 
     def __init__(self, path: Path, identity: dict[str, Any]):
-        self.path, self.identity = path, identity
+        self.path, self.identity = (path := expanded(path)), identity
         self._last, self._previous, self._config = path / "last.ckpt", path / "previous.ckpt", path / "config.json"
         self._epoch_end: int | None = None     # the step that last.ckpt holds, if it ends an epoch
         self._best: bytes | None = None        # what best.safetensors holds

@@ -6,6 +6,7 @@ A source has the methods of ``Source``. To read another form is to add one class
 import io
 import pickle
 import tarfile
+import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,10 +144,11 @@ class ImageTree:
             files += [(name, label) for name in names]
         # Shuffled once and for all, so that any slice of the data set is a fair sample of its classes.
         order = np.random.default_rng(0).permutation(len(files))
+        alone = threading.Lock()
         with open_tree(self.path) as tree:
             def picture(group: int) -> Picture:
                 name, label = files[order[group]]
-                image = decode(tree.read(name), f"{self.path}: {name}", 2 * size).image
+                image = decode(tree.read(name), f"{self.path}: {name}", 2 * size, alone).image
                 return Picture(square(image, size), label, group)
             yield from in_order(picture, range(start, len(files)))
 

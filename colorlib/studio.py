@@ -12,9 +12,10 @@ from matplotlib import colormaps
 from PIL import Image
 
 from colorlib import paths
-from colorlib.coloring import Wish, color_bytes, picture_extensions
+from colorlib.coloring import LARGEST, Wish, color_bytes
 from colorlib.colorizer import Colorizer, gray_copy
 from colorlib.decoding import decode, many_pictures
+from colorlib.encoding import picture_extensions
 from colorlib.errors import ColorlibError
 from colorlib.widgets import Interactive
 
@@ -102,7 +103,7 @@ class Studio:
     def _open(self, data: bytes, name: str) -> None:
         try:
             with many_pictures():
-                decoded = decode(data, name, at_least=SHOWN)
+                decoded = decode(data, name, at_least=SHOWN, largest=LARGEST)
         except ColorlibError as error:
             self.message.value = f"<b>{escape(str(error))}</b>"
             return

@@ -29,8 +29,8 @@ def write_table(path: Path, rows: Sequence[Row]) -> None:
     """
     names = list(dict.fromkeys(name for row in rows for name in row.measures))
     write_lines(path, [*FIELDS, *names],
-           ([*row[:5], *(f"{row.measures[name]:.6g}" if name in row.measures else "" for name in names)]
-            for row in rows))
+                ([*row[:5], *(f"{row.measures[name]:.6g}" if name in row.measures else "" for name in names)]
+                 for row in rows))
 
 
 def read_table(path: str | os.PathLike) -> list[Row]:
@@ -70,9 +70,9 @@ def write_curves(path: Path, known: Curves) -> None:
         WriteError: if it cannot be written.
     """
     write_lines(path, ["variant", "seed", *COLUMNS],
-           ([variant, seed, *("" if np.isnan(value) else f"{value:.5g}" for value in point)]
-            for (variant, seed), columns in known.items()
-            for point in zip(*(columns[name] for name in COLUMNS), strict=True)))
+                ([variant, seed, *("" if np.isnan(value) else f"{value:.5g}" for value in point)]
+                 for (variant, seed), columns in known.items()
+                 for point in zip(*(columns[name] for name in COLUMNS), strict=True)))
 
 
 def read_curves(path: str | os.PathLike) -> Curves:
@@ -113,7 +113,7 @@ def write_lines(path: Path, names: Sequence[str], lines: Iterable[Sequence[Any]]
 def _lines(path: str | os.PathLike, names: Sequence[str]) -> Iterator[list[dict[str, str]]]:
     """The lines of a table whose first columns are these; whatever is wrong with them is a DataError."""
     try:
-        with Path(path).open(newline="") as file:
+        with Path(path).open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             lines = list(reader)
         if tuple(reader.fieldnames or ())[:len(names)] != tuple(names):

@@ -37,7 +37,7 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
     chosen = _chosen(numbers)
     variants = {name: trial for question in chosen.values() for name, trial in question.variants.items()}
     if out is not None:
-        _expect_room(out, {(name, seed) for name in variants for seed in range(seeds)})
+        _expect_nothing_lost(out, {(name, seed) for name in variants for seed in range(seeds)})
     rows = Study(variants, range(seeds)).run(executor)
     if out is not None:
         write_curves(out / "curves.csv", curves_of(rows))
@@ -63,7 +63,7 @@ def table(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> str:
         said = report
         effect = f"{verdict.effect:.3g} [{verdict.low:.3g}, {verdict.high:.3g}]"
         lines.append(f"{number:3} {claim.text + ' (' + claim.metric + ')':60} {effect:>22}  {verdict.word}")
-    trained_on = sorted({row.data for row in rows if row.data})
+    trained_on = sorted({row.data for row in rows if row.data}) or ["nothing"]
     lines.append(f"trained on {'; '.join(trained_on)}. At 95%, one interval in twenty misses by chance.")
     return "\n".join(lines)
 
@@ -75,7 +75,7 @@ def _chosen(numbers: Sequence[int] | None) -> dict[int, Question]:
     return {number: every[number] for number in (every if numbers is None else numbers)}
 
 
-def _expect_room(out: Path, coming: Set[tuple[str, int]]) -> None:
+def _expect_nothing_lost(out: Path, coming: Set[tuple[str, int]]) -> None:
     """Raise an error before hours of training, if the tables could not be written, or others would be lost."""
     trainings = out / "trainings.csv"
     expect_writable(trainings)

@@ -20,7 +20,8 @@ def write_whole(path: Path, data: bytes | memoryview, keep_as: Path | None = Non
         WriteError: if it cannot be written (a full disk, no permission, a folder that is gone); the old content stays.
     """
     # In the same folder, so that the rename is one step; nobody else's, and not another process's.
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    short = os.fsencode(path.name)[:200].decode(errors="ignore")     # a name may have 255 bytes, and this is longer
+    temporary = path.with_name(f".{short}.{os.getpid()}.tmp")
     with write_errors(path.parent):
         try:
             with temporary.open("wb") as file:

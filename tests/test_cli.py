@@ -1,8 +1,10 @@
 """The command line: exit status and one-line messages."""
 
+import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +106,50 @@ def test_data_info_says_where_things_are(capsys, home):
     out = capsys.readouterr().out
     assert "cifar10: not here; get it with: colorlib data get cifar10" in out
     assert "samples: " in out
+
+
+def test_data_info_names_a_damaged_copy_and_goes_on(capsys, home):
+    (home / "data").mkdir(parents=True)
+    (home / "data" / "archive.zip").write_bytes(b"PK half of a zip")
+    (home / "data" / "archive").write_text("a file that happens to be called so")
+    assert main(["data", "info"]) == 1
+    said = capsys.readouterr()
+    assert "archive.zip" in said.err
+    assert "is neither" not in said.err
+    assert "samples: " in said.out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+def test_an_output_that_is_full_is_said_in_a_line():
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        done = subprocess.run([sys.executable, "-m", "colorlib", "data", "info"], stdout=full, stderr=subprocess.PIPE,
+                              text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "colorlib: No space left on device\n"
+
+
+def test_a_home_is_written_out_in_every_path(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert main([*TINY, "--run-dir", "~/run"]) == 0
+    photo = str(paths.samples_dir() / "cat.jpg")
+    assert main(["colorize", photo, "--out=~/in color/cat.png", "--weights=~/run/best.safetensors"]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"run", "in color"}
+    assert (tmp_path / "in color" / "cat.png").exists()
+
+
+def test_no_claims_are_not_all_claims(tmp_path, capsys):
+    assert main(["ablate", "--claims", "", "--out", str(tmp_path)]) == 2
+    assert "claims are numbers" in capsys.readouterr().err
+
+
+def test_a_folder_whose_name_is_no_utf8_is_told_all_the_same(tmp_path):
+    folder = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")
+    for name in ("cane", "gatto"):
+        (Path(folder) / "animals10" / name).mkdir(parents=True)
+        shutil.copy(paths.samples_dir() / "cat.jpg", Path(folder) / "animals10" / name)
+    environment = os.environ | {"COLORLIB_DATA": folder, "PYTHONIOENCODING": "utf-8:strict"}
+    done = subprocess.run([sys.executable, "-m", "colorlib", "data", "info"], env=environment, capture_output=True,
+                          text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert r"caf\udce9/animals10" in done.stdout

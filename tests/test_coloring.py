@@ -18,7 +18,7 @@ def test_a_folder_is_colored_with_its_structure_and_the_rest_is_said(painter, al
     before = contents(album)
     assert colorize(painter, album, "-o", tmp_path / "out") == 1
     said = capsys.readouterr()
-    assert set(contents(tmp_path / "out")) == {"a.jpg", "c.png", "sub/b.png"}
+    assert set(contents(tmp_path / "out")) == {"a.jpg", "c.gif.png", "sub/b.png"}
     assert "3 done, 1 skipped (1 no picture by name), 1 failed (1 it is damaged, or only a part" in said.out
     assert "cut.jpg: it is damaged" in said.err
     assert contents(album) == before
@@ -31,13 +31,13 @@ def test_run_again_it_does_only_what_is_missing(painter, album, tmp_path, capsys
     out = tmp_path / "out"
     colorize(painter, album, "-o", out)
     (out / "a.jpg").unlink()
-    (out / "c.png").write_bytes(b"mine")
+    (out / "c.gif.png").write_bytes(b"mine")
     capsys.readouterr()
     colorize(painter, album, "-o", out)
     assert "1 done, 3 skipped (2 there already; 1 no picture by name)" in capsys.readouterr().out
-    assert (out / "c.png").read_bytes() == b"mine"
+    assert (out / "c.gif.png").read_bytes() == b"mine"
     colorize(painter, album, "-o", out, "--overwrite")
-    assert (out / "c.png").read_bytes() != b"mine"
+    assert (out / "c.gif.png").read_bytes() != b"mine"
 
 
 def test_an_input_is_never_written_on(painter, album, capsys):
@@ -103,7 +103,7 @@ def test_names_that_would_collide_keep_their_extension(painter, album, tmp_path)
     Image.new("L", (20, 20)).save(album / "a.png")
     Image.new("L", (20, 20)).save(album / "a.gif")
     colorize(painter, album, "-o", tmp_path / "out", "--format", "png")
-    assert set(contents(tmp_path / "out")) == {"a.jpg.png", "a.png", "a.gif.png", "c.png", "sub/b.png"}
+    assert set(contents(tmp_path / "out")) == {"a.jpg.png", "a.png", "a.gif.png", "c.gif.png", "sub/b.png"}
 
 
 def test_two_files_of_one_name_are_both_refused(painter, album, tmp_path, capsys):
@@ -121,7 +121,7 @@ def test_an_output_above_or_around_the_inputs_colors_them_all_the_same(painter, 
     (album / "cut.jpg").unlink()
     monkeypatch.chdir(album.parent)
     assert colorize(painter, "in", "-o", ".") == 0
-    assert {"a.jpg", "c.png", "sub/b.png"} <= set(contents(album.parent))
+    assert {"a.jpg", "c.gif.png", "sub/b.png"} <= set(contents(album.parent))
     assert colorize(painter, "in", "-o", "in") == 1
     said = capsys.readouterr().out
     assert "1 done, 1 skipped (1 no picture by name), 2 failed (2 its output would overwrite an input)" in said
@@ -136,7 +136,7 @@ def test_several_folders_keep_their_names_and_no_file_is_colored_twice(painter, 
     Image.new("L", (20, 20)).save(other / "a.jpg")
     (album / "cut.jpg").unlink()
     assert colorize(painter, album, other, album / "a.jpg", f"{album}/*.gif", "-o", tmp_path / "out") == 0
-    assert {"in/c.png", "in/sub/b.png", "other/a.jpg"} <= set(contents(tmp_path / "out"))
+    assert {"in/c.gif.png", "in/sub/b.png", "other/a.jpg"} <= set(contents(tmp_path / "out"))
     assert "4 done, 1 skipped" in capsys.readouterr().out
 
 
@@ -201,6 +201,7 @@ def test_what_may_not_be_read_or_is_gone_fails_alone(painter, album, tmp_path):
 
 @pytest.mark.parametrize(("arguments", "status", "message"), [
     (["nowhere.jpg", "-o", "out"], 1, "there is no nowhere.jpg"),
+    (["README.md", "LICENSE", "-o", "out.png"], 2, "out.png would be one picture, and there are several to color"),
     (["-", "-o", "out.png"], 2, "a pipe is colored by itself"),
     (["README.md", "-o", "out.png", "--format", "webp"], 2, "an output must end with .webp"),
     (["README.md", "-o", "out/", "--temperature", "0.5"], 2, "only weights that classify have a temperature"),
@@ -211,3 +212,18 @@ def test_what_may_not_be_read_or_is_gone_fails_alone(painter, album, tmp_path):
 def test_what_cannot_be_done_is_said(arguments, status, message, painter, capsys):
     assert colorize(painter, *arguments) == status
     assert message in capsys.readouterr().err
+
+
+def test_the_result_of_another_file_is_not_taken_for_ones_own(painter, album, tmp_path):
+    colorize(painter, album / "c.gif", "-o", f"{tmp_path / 'out'}/")
+    Image.new("L", (20, 20)).save(album / "c.png")
+    assert colorize(painter, album / "c.gif", album / "c.png", "-o", f"{tmp_path / 'out'}/") == 0
+    assert set(contents(tmp_path / "out")) == {"c.gif.png", "c.png"}
+
+
+def test_the_longest_name_that_a_file_may_have_can_be_written(painter, album, tmp_path):
+    for name in ("n" * 251 + ".jpg", "写" * 83 + ".jpg"):
+        (album / "a.jpg").rename(album / name)
+        assert colorize(painter, album / name, "-o", f"{tmp_path / 'out'}/") == 0
+        assert name in contents(tmp_path / "out")
+        (album / name).rename(album / "a.jpg")

@@ -100,7 +100,7 @@ def test_a_heic_photo_is_a_picture_by_name_and_a_file_named_outright_is_tried(pa
     (album / "document.pdf").write_bytes(b"%PDF-1.4")
     done = run(painter, album, "-o", tmp_path / "out")
     assert b"3 done, 3 skipped (3 no picture by name), 1 failed" in done.stdout
-    assert "phone.png" in contents(tmp_path / "out")
+    assert "phone.HEIC.png" in contents(tmp_path / "out")
     assert colorize(painter, album / "no extension", "-o", tmp_path / "named/") == 0
     assert set(contents(tmp_path / "named")) == {"no extension.png"}
 
@@ -117,3 +117,12 @@ def test_a_scan_of_more_bytes_than_a_course_allows_is_colored(painter, album, tm
     assert (album / "scan.tif").stat().st_size > 64 * 2**20
     colorize(painter, album, "-o", tmp_path / "out")
     assert (tmp_path / "out" / "scan.tif").exists()
+
+
+def test_more_exif_than_a_jpeg_holds_does_not_cost_the_picture(painter, tmp_path):
+    exif = Image.Exif()
+    exif[0x010E] = 70_000 * "x"                                     # the description
+    Image.new("RGB", (20, 20)).save(tmp_path / "told.png", exif=exif)
+    assert colorize(painter, tmp_path / "told.png", "-o", tmp_path / "told.jpg") == 0
+    with Image.open(tmp_path / "told.jpg") as result:
+        assert result.size == (20, 20)

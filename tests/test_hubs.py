@@ -1,5 +1,6 @@
 """Kaggle's and Hugging Face's own clients, against servers on this machine that answer as those hosts do."""
 
+import errno
 import io
 import json
 import shutil
@@ -11,7 +12,7 @@ import pytest
 from collection import ENGLISH, ITALIAN, photo
 
 from colorlib import data, hubs
-from colorlib.errors import DataError
+from colorlib.errors import DataError, WriteError
 
 pytest.importorskip("kagglehub", reason="needs colorlib[hub]")
 constants = pytest.importorskip("huggingface_hub.constants")
@@ -128,6 +129,21 @@ def test_when_one_host_fails_the_other_delivers(hugging_face, home, monkeypatch)
             lambda folder: hubs.hugging_face("some/animals", "animals10", folder)]
     monkeypatch.setitem(data.DATASETS, "animals10", type(dataset)(**vars(dataset) | {"downloads": tuple(here)}))
     assert len(data.load("animals10", "train", 16)) == 20
+    assert not [*(home / "data").glob("*.part")], "what the first host began stays on the disk"
+
+
+class FullDisk:
+    """A client that finds no room."""
+
+    def dataset_download(self, handle, output_dir, force_download):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_is_no_reason_to_train_on_samples(home, monkeypatch):
+    monkeypatch.delenv("COLORLIB_OFFLINE")
+    monkeypatch.setattr(hubs, "import_module", lambda name: FullDisk())
+    with pytest.raises(WriteError, match="the disk is full"):
+        data.load("animals3", "train", 16)
 
 
 class Elsewhere:
