@@ -33,7 +33,7 @@ def lab(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["02_cifar_training", "05_results_figures"])
-def test_the_compare_slider_is_dragged_from_gray_to_color(name, lab):
+def test_the_compare_slider_goes_from_gray_to_color_and_back_with_the_keys(name, lab):
     with (sync_api.sync_playwright() as playwright,
           page_of(playwright, f"{lab}lab/workspaces/auto-{name}/tree/{name}.ipynb?reset") as page):
         page.get_by_text("(ipykernel) | Idle").wait_for()           # what is run before the kernel is up gets lost
@@ -52,6 +52,9 @@ def test_the_compare_slider_is_dragged_from_gray_to_color(name, lab):
         page.mouse.up()
         wait_until(page, lambda pixels: colored(pixels) > 10)
         assert shown(page).shape == gray.shape
+        for _ in range(60):                                         # more than there are positions
+            page.locator(".noUi-handle").first.press("ArrowLeft")
+        wait_until(page, lambda pixels: colored(pixels) < 2)
 
 
 def along(place, part):

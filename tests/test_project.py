@@ -93,8 +93,9 @@ def test_a_lesson_opens_and_ends_as_all_do(path):
     first, last = cells[0].source, cells[-1].source
     assert f"colab.research.google.com/github/{repository}/blob/main/notebooks/{path.name}" in first
     assert f"git+https://github.com/{repository}" in cells[2].source + cells[1].source
-    assert all(words in first for words in ("You will learn", "It takes"))
+    assert all(words in first for words in ("You will learn", "**You need**", "**It takes**", "](TEACHING.md)"))
     assert all(words in last for words in ("## What we found", "## Exercises", f"solutions/{path.name}"))
+    assert re.findall(r"^\d\. \*(.+?)\.\*", last, re.M) == ["Warm-up", "Core", "Stretch"]
     assert path.name in {solution.name for solution in SOLUTIONS}
     for other in {*NOTEBOOKS} - {path}:
         assert f"]({other.name})" in first.split("You will learn")[0], f"no way from {path.name} to {other.name}"
@@ -120,6 +121,12 @@ def test_links_between_files_lead_somewhere():
         for target in re.findall(r"\]\(([^)#]+?)\)", path.read_text()):
             if not target.startswith("http"):
                 assert (path.parent / target).exists(), f"{path.name} links to {target}"
+
+
+def test_a_picture_is_told_to_those_who_do_not_see_it():
+    for path in [*NOTEBOOKS, *SOLUTIONS, *ROOT.glob("*.md"), *ROOT.glob("[bcdn]*/*.md"), *ROOT.glob("colorlib/*/*.md")]:
+        for words, target in re.findall(r"!\[(.*?)\]\(([^)]+)\)", path.read_text()):
+            assert len(words.split()) >= 3, f"{path.name} shows {target} without words"
 
 
 def _letters(text):
