@@ -45,3 +45,4 @@ def test_a_map_of_uncertainty_stands_below_each_picture():
     for picture, bits, (above, below) in zip(rgb, entropy, axes.T, strict=True):
         assert np.abs(above.images[0].get_array() - 255 * picture.permute(1, 2, 0).numpy()).max() <= 1
         assert np.array_equal(below.images[0].get_array(), bits[0])
+        assert below.images[0].get_clim() == (0, entropy.max()), "all in one scale, and black is certain"

@@ -13,7 +13,7 @@ from tiny import CONFIG, RECIPE, as_kind, contents
 
 from colorlib import runs, writing
 from colorlib.checkpoints import load_state
-from colorlib.errors import RunError, WriteError
+from colorlib.errors import RunError, WriteError, cannot_write
 from colorlib.images import Images
 from colorlib.training import fit
 
@@ -151,3 +151,7 @@ def test_files_and_their_folder_reach_the_disk_before_and_after_the_rename(tmp_p
     monkeypatch.setattr(Path, "replace", lambda path, target: (events.append("rename"), rename(path, target))[1])
     writing.write_whole(tmp_path / "file", b"new")
     assert events == [f".file.{os.getpid()}.tmp", "rename", tmp_path.name]
+
+
+def test_an_error_of_no_known_kind_speaks_for_itself():
+    assert str(cannot_write(Path("out"), OSError("odd"))) == "cannot write in out: odd. Choose another folder"

@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from tiny import divide
 
+from colorlib import paths
 from colorlib.checkpoints import load_weights
 from colorlib.colorizer import Colorizer
 from colorlib.errors import DataError
@@ -49,6 +50,7 @@ def test_a_folder_of_orange_photos_teaches_orange(weights, tmp_path, home):
     red, _, blue = (channel.astype(float).mean() for channel in np.asarray(
         Colorizer(run.path / "best.safetensors")(photo)).transpose(2, 0, 1))
     assert red > 1.3 * blue
+    assert [*paths.cache_dir().glob("folder-train-18-*")], "photos are an eighth larger than 16 px, to cut from"
     assert run.recipe.size == 16
 
 

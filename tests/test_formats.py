@@ -81,13 +81,13 @@ def test_a_scan_that_is_a_tiff_becomes_a_readable_file(mode, form, painter, tmp_
 def test_where_and_when_a_photo_was_taken_stays(form, painter, tmp_path):
     exif = Image.Exif()
     exif[ExifTags.IFD.GPSInfo] = {1: "N", 2: (47.0, 11.0, 8.0)}
-    exif[ExifTags.IFD.Exif] = {36867: "2020:01:02 03:04:05", 0xA002: 40}
-    exif[306] = "2020:01:02 03:04:05"
+    exif[ExifTags.IFD.Exif] = {36867: "2020:01:02 03:04:05", 0xA002: 40, 0x927C: b"the maker's notes"}
+    exif[306], exif[33432] = "2020:01:02 03:04:05", "whose photo it is"
     Image.effect_noise((40, 30), 60).save(tmp_path / "photo.jpg", exif=exif)
     assert colorize(painter, tmp_path / "photo.jpg", "-o", tmp_path / f"out.{form}") == 0
     with Image.open(tmp_path / f"out.{form}") as result:
         found = result.getexif()
-        assert found[306] == "2020:01:02 03:04:05"
+        assert (found[306], found[33432]) == ("2020:01:02 03:04:05", "whose photo it is")
         if form != "tiff":
             assert found.get_ifd(ExifTags.IFD.GPSInfo) == {1: "N", 2: (47.0, 11.0, 8.0)}
             assert found.get_ifd(ExifTags.IFD.Exif) == {36867: "2020:01:02 03:04:05"}

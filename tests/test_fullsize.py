@@ -96,3 +96,10 @@ def test_the_smallest_pictures_have_lines_too(size):
     L = 100 * torch.rand(1, 1, *size)
     slope, offset = fullsize.lines(L, torch.full((1, 2, *size), 7.0))
     torch.testing.assert_close(slope * L + offset, torch.full((1, 2, *size), 7.0), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("size", [(3, 2), (2, 5)])
+def test_two_pixels_are_enough_for_a_slope(size):
+    L = torch.linspace(0, 100, size[0] * size[1]).reshape(1, 1, *size)
+    slope, _ = fullsize.lines(L, 0.5 * L.expand(-1, 2, -1, -1))
+    torch.testing.assert_close(slope, torch.full((1, 2, *size), 0.5), atol=0.05, rtol=0)
