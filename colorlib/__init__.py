@@ -12,6 +12,8 @@ except PackageNotFoundError as error:
 
 def __getattr__(name: str) -> ModuleType:
     """``colorlib.data`` and its siblings, imported when first asked for, so that ``import colorlib`` is quick."""
+    if name.startswith("_"):                     # to look for colorlib.__main__ would be to run it
+        raise AttributeError(f"colorlib has no {name!r}")
     try:
         return import_module(f"colorlib.{name}")
     except ModuleNotFoundError as error:

@@ -16,6 +16,9 @@ def whole(folder: Path) -> Iterator[Path | None]:
 
     Killed, or interrupted, half way, the next call is given the folder as it was left. After an error it is removed.
     Of two processes the second waits; it is given None when the first has done the work.
+
+    Raises:
+        WriteError: if it cannot be made.
     """
     partial = folder.with_name(f"{folder.name}.partial")
     make_folder(folder.parent)

@@ -20,8 +20,6 @@ ITALIAN = {"cane": "dog", "cavallo": "horse", "elefante": "elephant", "farfalla"
 # The original's folders are Italian, its mirrors' English, with or without an s.
 ANIMALS10 = ITALIAN | {folder: name for name in ITALIAN.values() for folder in (name, f"{name}s")}
 ANIMALS3 = {folder: name for name in ("cat", "dog", "panda") for folder in (name, f"{name}s")}
-
-
 KAGGLE = ("archive.zip", "archive")          # as which Kaggle's page hands out any data set, and what it unpacks to
 
 

@@ -19,7 +19,11 @@ from colorlib.writing import write_whole
 
 
 def save_state(path: Path, state: dict[str, Any], keep_as: Path | None = None) -> None:
-    """Write tensors, numbers and strings, in dicts, lists and tuples, as one whole file: equal states, equal bytes."""
+    """Write tensors, numbers and strings, in dicts, lists and tuples, as one whole file: equal states, equal bytes.
+
+    Raises:
+        WriteError: if it cannot be written.
+    """
     buffer = io.BytesIO()                                # in memory: torch.save to a path leaves a part when killed
     torch.save(_canonical(state), buffer)
     write_whole(path, buffer.getbuffer(), keep_as)       # a view: a copy would need the memory twice

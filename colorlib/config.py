@@ -61,6 +61,6 @@ class TrainConfig:
             object.__setattr__(self, name, to(value))
 
     def identity(self) -> dict[str, Any]:
-        """The settings that make a run another run. Faster is not another; nor is longer, if the lr is constant."""
+        """The settings that make a run another run: neither how fast it is, nor how long, if the lr is constant."""
         same = {"threads", "save_seconds"} | ({"num_epochs"} if self.schedule == "constant" else set())
         return {name: value for name, value in asdict(self).items() if name not in same}

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import nbformat
+from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
@@ -30,6 +31,8 @@ def run(notebook: Path, out: Path) -> str | None:
         failure = f"{error.ename}: {error.evalue}"
     except DeadKernelError:
         failure = "its kernel died, most likely for lack of memory"
+    except NoSuchKernel:
+        failure = "Jupyter has no kernel called python3: python -m ipykernel install --user"
     out.mkdir(parents=True, exist_ok=True)
     nbformat.write(content, out / notebook.name)
     html, _ = HTMLExporter().from_notebook_node(content)
@@ -50,7 +53,11 @@ def main() -> int:
     for i, notebook in enumerate(notebooks, 1):
         start = time.monotonic()
         print(f"{i}/{len(notebooks)} {notebook.stem} ... ", end="", flush=True)
-        failure = run(notebook, out)
+        try:
+            failure = run(notebook, out)
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+            return 1
         print(f"{failure or 'done'}, {time.monotonic() - start:.0f} s", flush=True)
         failed += failure is not None
     print(f"\nThe notebooks as they ran, to open in a browser or in Jupyter: {out}")

@@ -133,7 +133,7 @@ def dots(values: Mapping[str, Mapping[str, float]], label: str, axes: Axes | Non
     first = next(iter(values.values()))
     names = sorted(first, key=first.get)
     axes = axes or plt.subplots(figsize=(6, 0.3 * len(names) + 0.8), layout="constrained")[1]
-    for (series, of), marker, style in zip(values.items(), cycle(MARKERS), cycle(styles())):
+    for (series, of), marker, style in zip(values.items(), cycle(MARKERS), cycle(styles()), strict=False):
         axes.plot([of[name] for name in names], names, marker, color=style["color"], markeredgecolor="black",
                   label=series)
     axes.set(xlabel=label)

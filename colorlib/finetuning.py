@@ -25,8 +25,10 @@ def finetune(weights: str | os.PathLike, root: str | os.PathLike, num_epochs: in
         run_dir: where to keep the run; by default under ``runs/``, so that the same call goes on where it stopped.
 
     Raises:
-        RunError: for weights that are not there.
+        RunError: for weights that are not there, and as ``fit``.
         DataError: for a folder that is not there, or holds too few photos: three are the least.
+        WriteError: if the run, or what is prepared for it, cannot be written.
+        ValueError: for settings that ``TrainConfig`` does not take.
     """
     network, recipe = load_pretrained(weights)
     train = data.load("folder", "train", recipe.size + recipe.size // 8, root)

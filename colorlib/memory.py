@@ -66,7 +66,10 @@ def group_limit(folder: Path) -> Limit | None:
 
 
 def tightest(device: torch.device, team: PartialState) -> Limit:
-    """The limit that leaves the least on ``device``, of which each process of a team on this machine has its share."""
+    """The limit that leaves the least on ``device``, of which each process of a team on this machine has its share.
+
+    All processes of the team must call it: each waits for the others.
+    """
     if device.type == "cuda":
         torch.cuda.empty_cache()                                 # what an earlier training left counts as free
         free, total = torch.cuda.mem_get_info(device)

@@ -23,7 +23,12 @@ COLUMNS = {"labels.bin": np.dtype(np.int64), "groups.bin": np.dtype(np.int64)}  
 
 
 def prepared(name: str, path: Path, read: Callable[[Path], Source], split: str, size: int) -> Images:
-    """The images of one copy, from the cache if they were prepared from it before."""
+    """The images of one copy, from the cache if they were prepared from it before.
+
+    Raises:
+        DataError: for a copy that is damaged or incomplete.
+        WriteError: if the cache cannot be written.
+    """
     folder = paths.cache_dir() / f"{name}-{split}-{size}-{fingerprint(path)}"
     if folder.exists():
         try:

@@ -52,6 +52,9 @@ def curves(known: Curves, variants: Sequence[str], column: str = "loss", axes: A
         known: as ``read_curves`` gives them.
         variants: names; those without curves are left out.
         column: a key of AXES.
+
+    Raises:
+        KeyError: for another column.
     """
     axes = axes or plt.subplots(figsize=(6, 3.2), layout="constrained")[1]
     trained = {variant: [points for (name, _), points in known.items() if name == variant] for variant in variants}

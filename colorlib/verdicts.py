@@ -29,7 +29,7 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
 
     Raises:
         DataError: if the folder holds trainings that this call would not repeat, or a trainings.csv that is none.
-        ValueError: for a claim that has no such number.
+        ValueError: for a claim that has no such number, or fewer than one seed.
         WriteError: if the tables cannot be written.
     """
     if seeds < 1:
