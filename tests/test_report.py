@@ -1,6 +1,7 @@
 """``colorlib evaluate``: what it reads, compares with, and writes."""
 
 import json
+from math import nan
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from colorlib import report
 from colorlib.checkpoints import save_weights
 from colorlib.cli import main
-from colorlib.evaluation import MEASURES
+from colorlib.evaluation import MEASURES, Estimate, Scores
 from colorlib.recipe import Recipe
 
 
@@ -54,3 +55,11 @@ def test_what_cannot_be_measured_is_said(arguments, message, capsys):
     assert main(["evaluate", *arguments]) == 1
     assert message in capsys.readouterr().err
 
+
+def test_a_number_has_four_digits_and_at_most_four_decimals():
+    values = {"psnr": (25.4711, 25.3, 25.7), "ab_mae": (9.07284, 9.0, 9.2), "rgb_mse": (1234.5, 1230, 1239),
+              "auc": (0.904114, 0.9039, 0.9045), "lpips_vgg16": (0.00001, 0, 0.0001), "frechet": (93.324, nan, nan),
+              "ssim": (nan, nan, nan)}
+    scores = Scores({key: Estimate(*value) for key, value in values.items()}, {})
+    shown = {line.rsplit("  ", 1)[-1].strip() for line in report.table({"ours": scores}).splitlines()[1:]}
+    assert shown == {"25.47 ±0.20", "9.073 ±0.100", "0.9041 ±0.0003", "0.0000 ±0.0001", "93.32", "-"}

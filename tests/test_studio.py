@@ -171,3 +171,10 @@ def test_a_photo_that_the_button_can_color_can_be_opened(studio, monkeypatch):
     monkeypatch.setattr(decoding.decode, "__defaults__", (None, None, False, 1000))
     upload(studio, "large.png", png((64, 48), "orange"))
     assert seen(studio).shape == (48, 64, 3)
+
+
+def test_every_slider_goes_from_none_to_all(studio):
+    ends = {slider.description: (slider.min, slider.max) for slider in
+            (studio.compare, studio.saturation, studio.temperature)}
+    assert ends == {"gray to color": (0, 1), "saturation": (0, 2), "temperature": (0, 1)}
+    assert (studio.compare.value, studio.saturation.value) == (1, 1), "in color, as the network said"
