@@ -1,8 +1,8 @@
 """Would the tests notice a broken line? ``python benchmarks/mutants.py --per-module 3``: hours, on one core.
 
-In a copy of this checkout the tests run once, and coverage says which of them execute which line (in their own process:
+In a copy of the last commit the tests run once, and coverage says which of them execute which line (in their own process:
 what happens in others is not seen). Then lines of each module, drawn by ``--seed``, are broken one at a time: a
-comparison or an operator swapped, a number one larger, a condition turned around, a call or a returned value left out.
+comparison or an operator (but /) swapped, a number one larger, a condition turned around, a call or a returned value left out.
 The tests that execute the line run, the quickest first, until one fails. The notebooks are left out.
 """
 
@@ -107,7 +107,7 @@ def executed(copy: Path) -> tuple[coverage.CoverageData, Counter[str]]:
 
 
 def verdict(copy: Path, tests: set[str], seconds: Counter[str]) -> str:
-    """What the tests say: "found", "survived", or "no test"."""
+    """What the tests say: "found" (also if they end no more, or cannot even begin), "survived", or "no test"."""
     chosen, total = [], 0.0
     for test in sorted(tests & set(seconds), key=seconds.__getitem__):
         total += seconds[test]
@@ -125,7 +125,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=2026, metavar="N", help="which lines (default: 2026)")
     options = parser.parse_args()
     with TemporaryDirectory() as folder:
-        copy = Path(folder) / "copy"
+        copy = Path(folder).resolve() / "copy"
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(copy)], check=True)
         data, seconds = executed(copy)
         said: Counter[str] = Counter()

@@ -8,13 +8,13 @@ from torch import Tensor
 
 from colorlib import color
 from colorlib.bins import GRID, bins
-from colorlib.figures import show
+from colorlib.figures import PLANE, show
 
 RADIUS = 120         # Lab units: how much of the plane is drawn
 
 
 def bin_colors(L: float = 60, axes: Axes | None = None) -> Axes:
-    """Every bin as a square of its color at lightness L; what sRGB cannot show at that L is pulled towards gray."""
+    """Every bin as a square of its color at lightness L; what sRGB cannot show at that L is pulled toward gray."""
     axes = _plane(axes)
     _squares(axes, bins(), _colors(L))
     axes.set_title(f"{len(bins())} bins, at L = {L:g}")
@@ -62,8 +62,7 @@ def _colors(L: float) -> np.ndarray:
 
 def _plane(axes: Axes | None) -> Axes:
     axes = axes or plt.subplots(figsize=(4.6, 4), layout="constrained")[1]
-    axes.set(xlabel="a: green to red", ylabel="b: blue to yellow", aspect="equal",
-             xlim=(-RADIUS, RADIUS), ylim=(-RADIUS, RADIUS))
+    axes.set(xlim=(-RADIUS, RADIUS), ylim=(-RADIUS, RADIUS), **PLANE)
     return axes
 
 

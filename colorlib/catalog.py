@@ -67,8 +67,8 @@ def _has_split_folders(path: Path) -> bool:
 def _has_class_folders(folders: Mapping[str, str], path: Path) -> bool:
     """Whether a tree has folders for two of the classes; for all, if it has a name that Kaggle gives to anything."""
     needed = len(set(folders.values())) if path.name in KAGGLE else 2
-    if not (path.is_dir() or path.suffix.lower() == ".zip" or zipfile.is_zipfile(path)):
-        return False                                  # any file may be called "archive"
+    if path.name == "archive" and not path.is_dir():
+        return False                                  # any file may be called so
     with open_tree(path) as tree:
         names = {PurePosixPath(listed.name).parent.name.casefold() for listed in tree.list()}
     return len({folders[name] for name in names & set(folders)}) >= needed

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from colorlib.errors import RunError
+from colorlib.paths import expanded
 from colorlib.recipe import Recipe
 from colorlib.writing import write_whole
 
@@ -81,8 +82,9 @@ def load_weights(path: str | os.PathLike) -> tuple[nn.Module, Recipe]:
     Raises:
         RunError: for a file that is missing, damaged or not written by colorlib.
     """
+    path = expanded(path)
     try:
-        _expect_no_pickle(Path(path))
+        _expect_no_pickle(path)
         with safetensors.safe_open(path, framework="pt") as file:
             recipe = Recipe(**json.loads((file.metadata() or {})["recipe"]))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no dict)

@@ -21,25 +21,26 @@ def main(arguments: list[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *where, **more: print(f"colorlib: {message}", file=sys.stderr)
             status = options.run(options)
-        sys.stdout.flush()                       # here, where what goes wrong can still be told
+        print(end="", flush=True)                # here, where what goes wrong can still be told
         return status
     except (ColorlibError, KeyboardInterrupt) as error:
         print(f"colorlib: {str(error) or 'interrupted'}", file=sys.stderr)
         return 1
     except OSError as error:                     # nobody reads from the pipe, or its disk is full
-        _drop_the_rest()
         where = f"{error.filename}: " if error.filename else ""
         print(f"colorlib: {where}{error.strerror or error}", file=sys.stderr)
         return 1
     except ValueError as error:                  # a name or a number that does not exist
         print(f"colorlib: {error}; see {parser.prog} --help", file=sys.stderr)
         return 2
+    finally:
+        _drop_the_rest()
 
 
 def _drop_the_rest() -> None:
     """What standard output does not take: Python would try once more as it ends, and fail aloud."""
     try:
-        sys.stdout.flush()
+        print(end="", flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -133,7 +134,7 @@ def _data_info(options: argparse.Namespace) -> int:
         try:
             copy = data.find(name)
             print(f"{name}: {copy[0] if copy else f'not here; get it with: colorlib data get {name}'}")
-        except DataError as error:
+        except (DataError, OSError) as error:
             print(f"{name}: {error}", file=sys.stderr)
             status = 1
     return status

@@ -123,7 +123,7 @@ def shown(linear: Tensor) -> Tensor:
 
 
 def clip_to_gamut(lab: Tensor, steps: int = 12) -> Tensor:
-    """Pull every color that sRGB cannot show straight towards gray, until it can.
+    """Pull every color that sRGB cannot show straight toward gray, until it can.
 
     L and hue stay as they are; only the chroma shrinks, by a factor found by bisection to 2**-steps.
     Colors inside the gamut come back unchanged, to the bit.

@@ -78,8 +78,10 @@ def plan(inputs: Iterable[str], out: str, wish: Wish) -> list[Task]:
 
     Raises:
         DataError: for an input that is not there.
-        ValueError: for an output whose name has an extension that is not known, or that is no folder for several.
+        ValueError: for an output without a name, an extension that is not known, or that is no folder for several.
     """
+    if not out:
+        raise ValueError("the output has no name: name a file or a folder")
     place = expanded(out)
     found = list(dict.fromkeys(path for text in inputs for path in _matching(text, place)))
     if len(found) > 1:                                          # such as *, where the results are already
@@ -90,7 +92,7 @@ def plan(inputs: Iterable[str], out: str, wish: Wish) -> list[Task]:
     if len(found) == 1 and not found[0].is_dir() and not into_folder and place.suffix:
         return [_single(found[0], place, wish)]
     if format_of(place) and not into_folder:
-        raise ValueError(f"{out} would be one picture, and there are several to color: name a folder")
+        raise ValueError(f"{out} would be one picture, and there may be several to color: name a folder")
     once: dict[str, Task] = {}
     for task in (task for path in found for task in _below(path, place, len(found) > 1)):
         once.setdefault(_real(task.source), task)
@@ -120,8 +122,6 @@ def color_files(tasks: list[Task], colorizer: Colorizer, wish: Wish) -> Iterator
             yield Outcome(source, "failed", "its output would overwrite an input")
         elif targets[target] > 1:
             yield Outcome(source, "failed", "another input has the same name, and so the same output")
-        elif target.exists() and not wish.overwrite:
-            yield Outcome(source, "skipped", "there already")
         else:
             yield _color_file(source, target, colorizer, wish)
 
@@ -219,6 +219,8 @@ def _named(task: Task, wish: Wish) -> Path | None:
 
 def _color_file(source: Path, target: Path, colorizer: Colorizer, wish: Wish) -> Outcome:
     try:
+        if target.exists() and not wish.overwrite:
+            return Outcome(source, "skipped", "there already")
         colored = color_bytes(source.read_bytes(), str(source), colorizer, wish, format_of(target))
         make_folder(target.parent)
         write_whole(target, colored.data)

@@ -19,6 +19,9 @@ def run(notebook: Path, out: Path) -> str | None:
 
     Returns:
         None, or in a line what went wrong; the copies then end at the cell that failed.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C.
     """
     content = nbformat.read(notebook, as_version=4)
     here = {"metadata": {"path": notebook.parent}}
@@ -26,18 +29,29 @@ def run(notebook: Path, out: Path) -> str | None:
     client.extra_arguments = ["--log-level=ERROR"]       # a kernel's remarks on its transport are not for the reader
     failure = None
     try:
-        client.execute()
+        _execute(client)
     except CellExecutionError as error:
         failure = f"{error.ename}: {error.evalue}"
     except DeadKernelError:
         failure = "its kernel died, most likely for lack of memory"
     except NoSuchKernel:
-        failure = "Jupyter has no kernel called python3: python -m ipykernel install --user"
+        failure = "its kernel cannot be started: pip install ipykernel"
     out.mkdir(parents=True, exist_ok=True)
     nbformat.write(content, out / notebook.name)
     html, _ = HTMLExporter().from_notebook_node(content)
     (out / notebook.with_suffix(".html").name).write_text(html, encoding="utf-8")
     return failure
+
+
+def _execute(client: NotebookClient) -> None:
+    client.shutdown_kernel = "immediate"
+    try:
+        client.execute()
+    except Exception:
+        # Ctrl-C does not interrupt nbclient: it ends the kernel, keeps this task, and fails at what comes next.
+        if hasattr(client, "_async_cleanup_kernel_future"):
+            raise KeyboardInterrupt from None
+        raise
 
 
 def main() -> int:

@@ -70,6 +70,7 @@ def get(name: str) -> tuple[Path, Reader]:
 
     Raises:
         DataError: if ``COLORLIB_OFFLINE=1`` forbids a download, or no host delivers it.
+        WriteError: for a full disk.
     """
     _expect_one_of("data set", name, DATASETS)
     if copy := find(name):

@@ -51,8 +51,8 @@ def encode(image: Image.Image, form: str, name: str, exif: Image.Exif | None = N
     exif = Image.Exif() if exif is None else exif
     if form == "tiff":                                    # where Pillow cannot write folders of tags
         exif = without_folders(exif)
-    if form == "jpeg" and len(exif.tobytes()) > LONGEST_EXIF:
-        exif = Image.Exif()                               # better the picture without it than none
+    while form == "jpeg" and len(exif.tobytes()) > LONGEST_EXIF:
+        del exif[max(exif, key=lambda tag: len(repr(exif[tag])))]          # better the picture without it than none
     buffer = io.BytesIO()
     try:
         image.save(buffer, form, exif=exif.tobytes() if form != "tiff" else exif, **SAVING[form])

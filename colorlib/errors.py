@@ -31,15 +31,15 @@ class WriteError(ColorlibError):
     """A file that cannot be written; what was there before is as it was."""
 
 
-WRITING = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your disk quota is used up",
-           errno.EROFS: "it is read-only", errno.EACCES: "you may not write there",
-           errno.EEXIST: "a file is in its place", errno.ENOTDIR: "a file is in its place"}
+FULL = {errno.ENOSPC: "the disk is full", errno.EDQUOT: "your disk quota is used up"}
 
 
 def cannot_write(folder: Path, error: OSError) -> WriteError:
     """What to raise when writing in ``folder`` failed: the cause in the reader's words."""
-    cause = WRITING.get(error.errno, error.strerror or str(error))
-    advice = "Make room, or choose" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "Choose"
+    causes = FULL | {errno.EROFS: "it is read-only", errno.EACCES: "you may not write there",
+                     errno.EEXIST: "a file is in its place", errno.ENOTDIR: "a file is in its place"}
+    cause = causes.get(error.errno, error.strerror or str(error))
+    advice = "Make room, or choose" if error.errno in FULL else "Choose"
     ours = folder.is_relative_to(paths.home())
     return WriteError(f"cannot write in {folder}: {cause}. {advice} another folder"
                       + " (COLORLIB_HOME says where they are by default)" * ours)

@@ -12,8 +12,8 @@ from torch import Tensor
 from colorlib import color
 
 MARKERS = "osD^vPX"          # one more than there are colors, so that many series stay apart
-
 TRIPTYCH = ("gray", "predicted", "actual")
+PLANE = {"xlabel": "a: green to red (Lab units)", "ylabel": "b: blue to yellow (Lab units)", "aspect": "equal"}
 
 
 def show(rgb: Tensor | np.ndarray, axes: Axes | None = None, title: str = "") -> Axes:
@@ -92,7 +92,7 @@ def ab_density(rgb: Tensor | np.ndarray, axes: Axes | None = None) -> Axes:
     mesh = axes.pcolormesh(edges, edges, np.ma.masked_equal(counts, 0), norm="log", cmap="viridis")
     axes.axhline(0, color="gray", linewidth=0.5)
     axes.axvline(0, color="gray", linewidth=0.5)
-    axes.set(xlabel="a: green to red", ylabel="b: blue to yellow", aspect="equal")
+    axes.set(**PLANE)
     axes.figure.colorbar(mesh, ax=axes, label="pixels")
     return axes
 

@@ -52,7 +52,7 @@ def colored(photo: Image.Image, slope: Tensor, offset: Tensor, saturation: float
         saturation: what to multiply a and b with.
 
     Returns:
-        Mode "RGB". Colors that sRGB cannot show are pulled towards gray, at the same L.
+        Mode "RGB". Colors that sRGB cannot show are pulled toward gray, at the same L.
     """
     result = Image.new("RGB", photo.size)
     coefficients = saturation * torch.cat([slope, offset], 1)                   # (1,4,h,w)

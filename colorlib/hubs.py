@@ -1,6 +1,7 @@
 """Data sets from Kaggle and Hugging Face, fetched by their own clients: the extra ``hub``."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from importlib import import_module
@@ -9,8 +10,10 @@ from types import ModuleType
 
 from filelock import FileLock
 
-from colorlib.errors import WRITING, DataError, cannot_write
+from colorlib.errors import FULL, DataError, cannot_write
 from colorlib.writing import make_folder
+
+HOSTS = ("Kaggle", "Hugging Face")
 
 
 def kaggle(handle: str, name: str, folder: Path) -> Path:
@@ -63,7 +66,7 @@ def _arrive(host: str, target: Path, fill: Callable[[Path], None]) -> Path:
 
     Not so a full disk: no other host, and no sample in place of the data, would help there.
     """
-    partial = target.with_name(f"{target.name}.{host.replace(' ', '-').lower()}.part")
+    partial = _partial(target, host)
     make_folder(target.parent)
     try:
         with FileLock(target.with_name(f"{target.name}.lock")):
@@ -74,14 +77,28 @@ def _arrive(host: str, target: Path, fill: Callable[[Path], None]) -> Path:
             if not any(partial.iterdir()):
                 raise DataError("nothing came")
             partial.rename(target)
-            for begun in target.parent.glob(f"{target.name}.*.part"):           # by a host that failed
-                shutil.rmtree(begun)
+            for other in HOSTS:                      # one that failed may have begun
+                shutil.rmtree(_partial(target, other), ignore_errors=True)
             return target
     except Exception as error:                       # the clients raise many kinds
-        if isinstance(error, OSError) and error.errno in WRITING:
-            raise cannot_write(target.parent, error) from error
+        if number := _full(error):
+            raise cannot_write(target.parent, OSError(number, os.strerror(number))) from error
         reason = f"{error}".strip().splitlines()[0] if f"{error}".strip() else type(error).__name__
         raise DataError(f"{host} does not deliver {target.name}: {reason}") from error
+
+
+def _partial(target: Path, host: str) -> Path:
+    return target.with_name(f"{target.name}.{host.replace(' ', '-').lower()}.part")
+
+
+def _full(error: BaseException | None) -> int | None:
+    """The number of the system's error if a disk is full, or a quota used up, however a client tells it."""
+    while error:
+        for number in FULL:
+            if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
+                return number
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _client(module: str) -> ModuleType:

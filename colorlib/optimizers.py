@@ -41,7 +41,7 @@ SCHEDULES: Mapping[str, Callable[[float], float]] = {"constant": constant, "one-
 
 @torch.no_grad()
 def follow(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Move the weights of ``average`` towards those of ``model``: an exponential moving average.
+    """Move the weights of ``average`` toward those of ``model``: an exponential moving average.
 
     The decay rises with the steps taken so far, min(decay, (1 + step) / (10 + step)) as in TensorFlow's
     ExponentialMovingAverage, so that the first, random weights are soon forgotten. Batch norm's statistics, averages

@@ -12,7 +12,7 @@ from matplotlib import colormaps
 from PIL import Image
 
 from colorlib import paths
-from colorlib.coloring import LARGEST, Wish, color_bytes
+from colorlib.coloring import Wish, color_bytes
 from colorlib.colorizer import Colorizer, gray_copy
 from colorlib.decoding import decode, many_pictures
 from colorlib.encoding import picture_extensions
@@ -103,7 +103,7 @@ class Studio:
     def _open(self, data: bytes, name: str) -> None:
         try:
             with many_pictures():
-                decoded = decode(data, name, at_least=SHOWN, largest=LARGEST)
+                decoded = decode(data, name, at_least=SHOWN)
         except ColorlibError as error:
             self.message.value = f"<b>{escape(str(error))}</b>"
             return

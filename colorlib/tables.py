@@ -12,6 +12,7 @@ import numpy as np
 
 from colorlib.ablation import Row, curves
 from colorlib.errors import DataError
+from colorlib.paths import expanded
 from colorlib.writing import write_whole
 
 POINTS = 40          # of a curve, at most: those of a hundred trainings are a small file
@@ -113,7 +114,7 @@ def write_lines(path: Path, names: Sequence[str], lines: Iterable[Sequence[Any]]
 def _lines(path: str | os.PathLike, names: Sequence[str]) -> Iterator[list[dict[str, str]]]:
     """The lines of a table whose first columns are these; whatever is wrong with them is a DataError."""
     try:
-        with Path(path).open(newline="", encoding="utf-8") as file:
+        with expanded(path).open(newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
             lines = list(reader)
         if tuple(reader.fieldnames or ())[:len(names)] != tuple(names):

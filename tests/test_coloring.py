@@ -201,7 +201,8 @@ def test_what_may_not_be_read_or_is_gone_fails_alone(painter, album, tmp_path):
 
 @pytest.mark.parametrize(("arguments", "status", "message"), [
     (["nowhere.jpg", "-o", "out"], 1, "there is no nowhere.jpg"),
-    (["README.md", "LICENSE", "-o", "out.png"], 2, "out.png would be one picture, and there are several to color"),
+    (["README.md", "LICENSE", "-o", "out.png"], 2, "out.png would be one picture, and there may be several"),
+    (["README.md", "-o", ""], 2, "the output has no name"),
     (["-", "-o", "out.png"], 2, "a pipe is colored by itself"),
     (["README.md", "-o", "out.png", "--format", "webp"], 2, "an output must end with .webp"),
     (["README.md", "-o", "out/", "--temperature", "0.5"], 2, "only weights that classify have a temperature"),
@@ -227,3 +228,13 @@ def test_the_longest_name_that_a_file_may_have_can_be_written(painter, album, tm
         assert colorize(painter, album / name, "-o", f"{tmp_path / 'out'}/") == 0
         assert name in contents(tmp_path / "out")
         (album / name).rename(album / "a.jpg")
+
+
+def test_a_name_that_would_become_too_long_fails_alone(painter, album, tmp_path, capsys):
+    (album / "cut.jpg").unlink()
+    (album / "c.gif").rename(album / ("n" * 251 + ".gif"))
+    for done in ("2 done, 1", "0 done, 3"):
+        assert colorize(painter, album, "-o", tmp_path / "out") == 1
+        said = capsys.readouterr()
+        assert f"{done} skipped" in said.out
+        assert "1 failed (1 File name too long)" in said.out

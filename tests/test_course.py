@@ -1,8 +1,14 @@
 """`make course`, on notebooks of one cell."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import nbformat
+import psutil
 import pytest
 
 from colorlib import course, paths
@@ -55,3 +61,24 @@ def test_without_notebooks_it_is_said(tmp_path, monkeypatch, capsys):
 
 def test_a_kernel_that_is_killed_is_told(notebook, tmp_path):
     assert "memory" in course.run(notebook("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), tmp_path)
+
+
+def test_ctrl_c_ends_the_course_in_a_line(notebook, tmp_path):
+    notebook("from pathlib import Path; import os, time; Path('pid').write_text(str(os.getpid())); time.sleep(100)")
+    script = ("import sys; from pathlib import Path; from colorlib import course, paths; "
+              f"paths.PACKAGE = Path({str(tmp_path)!r}, 'x'); sys.exit(course.main())")
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "01_test.ipynb").rename(tmp_path / "notebooks" / "01_test.ipynb")
+    environment = os.environ | {"COLORLIB_HOME": str(tmp_path / "home")}
+    running = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True)
+    pid = tmp_path / "notebooks" / "pid"
+    for _ in range(300):
+        if pid.exists() and pid.read_text():
+            break
+        time.sleep(0.1)
+    running.send_signal(signal.SIGINT)
+    out, errors = running.communicate(timeout=60)
+    assert (running.returncode, out) == (1, "1/1 01_test ... interrupted\n"), errors
+    assert "Traceback" not in errors
+    assert not psutil.pid_exists(int(pid.read_text())), "its kernel goes on"

@@ -121,8 +121,9 @@ def test_a_scan_of_more_bytes_than_a_course_allows_is_colored(painter, album, tm
 
 def test_more_exif_than_a_jpeg_holds_does_not_cost_the_picture(painter, tmp_path):
     exif = Image.Exif()
-    exif[0x010E] = 70_000 * "x"                                     # the description
+    exif[270], exif[271] = 70_000 * "x", "A camera"                 # the description, and the make
     Image.new("RGB", (20, 20)).save(tmp_path / "told.png", exif=exif)
     assert colorize(painter, tmp_path / "told.png", "-o", tmp_path / "told.jpg") == 0
     with Image.open(tmp_path / "told.jpg") as result:
         assert result.size == (20, 20)
+        assert result.getexif()[271] == "A camera"

@@ -132,18 +132,31 @@ def test_when_one_host_fails_the_other_delivers(hugging_face, home, monkeypatch)
     assert not [*(home / "data").glob("*.part")], "what the first host began stays on the disk"
 
 
-class FullDisk:
-    """A client that finds no room."""
+class Failing:
+    """A client that fails in one of its ways."""
+
+    def __init__(self, error):
+        self.error = error
 
     def dataset_download(self, handle, output_dir, force_download):
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise self.error
 
 
-def test_a_full_disk_is_no_reason_to_train_on_samples(home, monkeypatch):
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("error", [FULL, shutil.Error([("a", "b", str(FULL))]), RuntimeError(f"in the writer: {FULL}")])
+def test_a_full_disk_is_no_reason_to_train_on_samples(error, home, monkeypatch):
     monkeypatch.delenv("COLORLIB_OFFLINE")
-    monkeypatch.setattr(hubs, "import_module", lambda name: FullDisk())
+    monkeypatch.setattr(hubs, "import_module", lambda name: Failing(error))
     with pytest.raises(WriteError, match="the disk is full"):
         data.load("animals3", "train", 16)
+
+
+def test_what_else_a_client_may_not_do_is_for_the_next_host(home, monkeypatch):
+    monkeypatch.setattr(hubs, "import_module", lambda name: Failing(PermissionError(errno.EACCES, "kaggle.json")))
+    with pytest.raises(DataError, match="Kaggle does not deliver animals3: .*kaggle.json"):
+        hubs.kaggle("some/animals", "animals3", home / "data")
 
 
 class Elsewhere:

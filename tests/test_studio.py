@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colorlib import decoding, paths
+from colorlib import paths
 from colorlib.checkpoints import save_weights
 from colorlib.colorizer import Colorizer
 from colorlib.recipe import Recipe
@@ -164,13 +164,6 @@ def test_the_download_is_the_photo_at_its_full_size(studio, weights):
     assert np.abs(np.asarray(result).astype(int) - expected).mean() < 3
     studio.saturation.value = 0.5
     assert studio.download.value == "", "a download of other settings would mislead"
-
-
-def test_a_photo_that_the_button_can_color_can_be_opened(studio, monkeypatch):
-    """Of more memory than a photo of a course may take: it is one, and it is not kept."""
-    monkeypatch.setattr(decoding.decode, "__defaults__", (None, None, False, 1000))
-    upload(studio, "large.png", png((64, 48), "orange"))
-    assert seen(studio).shape == (48, 64, 3)
 
 
 def test_every_slider_goes_from_none_to_all(studio):
