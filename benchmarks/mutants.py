@@ -1,9 +1,9 @@
-"""Would the tests notice a broken line? ``python benchmarks/mutants.py --per-module 3``: hours, on one core.
+"""Would the tests notice a broken line? ``python benchmarks/mutants.py --per-module 3``: about an hour, on one core.
 
-In a copy of the last commit the tests run once, and coverage says which of them execute which line (in their own process:
-what happens in others is not seen). Then lines of each module, drawn by ``--seed``, are broken one at a time: a
-comparison or an operator (but /) swapped, a number one larger, a condition turned around, a call or a returned value left out.
-The tests that execute the line run, the quickest first, until one fails. The notebooks are left out.
+In a copy of the last commit the tests run once, and coverage says which of them execute which line (in their own
+process: what happens in others is not seen). Then lines of each module, drawn by ``--seed``, are broken one at a time:
+a comparison or an operator (but /) swapped, a number one larger, a condition turned around, a call or a returned value
+left out. The tests that execute the line run, the quickest first, until one fails. The notebooks are left out.
 """
 
 import argparse
