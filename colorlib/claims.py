@@ -57,7 +57,7 @@ class Claim:
         outside, on the right side, and the mean is no smaller than the smallest effect that matters; *refuted* if that
         holds on the wrong side. If the whole interval lies within the smallest effect there is *no difference that
         matters*; else *not enough evidence*. "similar" is confirmed by no difference, and refuted by one; "no worse" is
-        confirmed if the interval ends above minus the smallest effect.
+        confirmed if even the lower end of the interval is above minus the smallest effect.
 
         Where a measure is best near a value, such as the truth's colorfulness, what counts is how near; but for
         "similar", which two are not that miss it on opposite sides.
