@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import colorlib
 from colorlib import paths
 from colorlib.checkpoints import load_weights
 from colorlib.cli import main
@@ -99,6 +100,13 @@ def test_help_shows_an_example_and_version_a_number(capsys):
             main(arguments)
         assert ended.value.code == 0
         assert expected in capsys.readouterr().out
+
+
+def test_the_parts_of_the_package_come_when_asked_for():
+    assert colorlib.color is sys.modules["colorlib.color"]
+    for name in ("colour", "__main__"):
+        with pytest.raises(AttributeError, match=f"colorlib has no '{name}'"):
+            getattr(colorlib, name)
 
 
 def test_data_info_says_where_things_are(capsys, home):
