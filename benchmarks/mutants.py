@@ -1,4 +1,4 @@
-"""Would the tests notice a broken line? ``python benchmarks/mutants.py --per-module 3``: about an hour, on one core.
+"""Would the tests notice a broken line? ``python benchmarks/mutants.py --per-module 3``, and be patient.
 
 In a copy of the last commit the tests run once, and coverage says which of them execute which line (in their own
 process: what happens in others is not seen). Then lines of each module, drawn by ``--seed``, are broken one at a time:

@@ -29,4 +29,4 @@ def load_pretrained(weights: str | os.PathLike) -> tuple[nn.Module, Recipe]:
     known = shipped()
     if str(weights) not in known and not paths.expanded(weights).exists():
         raise RunError(f"there are no weights {str(weights)!r}: give a file, or one of {', '.join(known)}")
-    return load_weights(known.get(str(weights), paths.expanded(weights)))
+    return load_weights(known.get(str(weights), weights))

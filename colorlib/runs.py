@@ -46,7 +46,8 @@ class RunDir:
     """
 
     def __init__(self, path: Path, identity: dict[str, Any]):
-        self.path, self.identity = (path := expanded(path)), identity
+        path = expanded(path)
+        self.path, self.identity = path, identity
         self._last, self._previous, self._config = path / "last.ckpt", path / "previous.ckpt", path / "config.json"
         self._epoch_end: int | None = None     # the step that last.ckpt holds, if it ends an epoch
         self._best: bytes | None = None        # what best.safetensors holds
