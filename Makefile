@@ -18,7 +18,7 @@ READY := .venv/.ready
 .PHONY: course data test lab app bench fuzz clean
 
 course: $(READY)
-	$(BIN)/python -m colorlib.course
+	$(BIN)/python notebooks/run_course.py
 
 data: $(READY)
 	$(BIN)/colorlib data get cifar10

@@ -16,7 +16,7 @@ from pathlib import Path
 import torch
 from distributed import Client, LocalCluster
 
-from colorlib import verdicts
+from colorlib.study import verdicts
 
 
 @contextmanager

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from colorlib.colorizer import Colorizer
+from colorlib.colorize.colorizer import Colorizer
 
 MEGAPIXELS = (0.1, 1, 12, 50, 100)
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from colorlib import paths
-from colorlib.colorizer import Colorizer, gray_copy
+from colorlib.colorize.colorizer import Colorizer, gray_copy
+from colorlib.system import paths
 
 SAMPLES = ("mountains", "fig_in_red_bowl", "dahlia", "autumn_forest")       # none is ShareAlike
 WIDTH, HEIGHT = 300, 200

@@ -17,11 +17,12 @@ from pathlib import Path
 import torch
 
 from colorlib import data
-from colorlib.color import to_gray
-from colorlib.footprint import footprint
-from colorlib.images import Images
-from colorlib.recipe import Recipe
-from colorlib.training import TrainConfig, fit
+from colorlib.color.lab import to_gray
+from colorlib.data.images import Images
+from colorlib.models.recipe import Recipe
+from colorlib.training.config import TrainConfig
+from colorlib.training.footprint import estimate_footprint
+from colorlib.training.loop import fit
 
 RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8})
 EPOCHS = 10              # with 8 steps each
@@ -78,7 +79,7 @@ def prepare() -> None:
     """What torch does once, done here, so that kills do not hit this more often than training."""
     torch.set_num_threads(1)                                    # a process with more cannot fork
     objective = RECIPE.build_objective()
-    footprint(RECIPE.build_model(), lambda model, rgb: objective.loss(model(to_gray(rgb)), rgb), RECIPE.size, 1)
+    estimate_footprint(RECIPE.build_model(), lambda model, rgb: objective.loss(model(to_gray(rgb)), rgb), RECIPE.size, 1)
 
 
 def main() -> None:

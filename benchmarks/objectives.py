@@ -17,13 +17,13 @@ from tempfile import TemporaryDirectory
 import numpy as np
 
 from colorlib import data
-from colorlib.ablation import Row, Study, Trial
-from colorlib.config import TrainConfig
-from colorlib.evaluation import EVERY
-from colorlib.recipe import Recipe
-from colorlib.tables import write_table
-from colorlib.training import fit
-from colorlib.writing import write_whole
+from colorlib.metrics.evaluation import EVERY
+from colorlib.models.recipe import Recipe
+from colorlib.study.study import Row, Study, Trial
+from colorlib.study.tables import write_table
+from colorlib.system.files import write_atomic
+from colorlib.training.config import TrainConfig
+from colorlib.training.loop import fit
 
 NET = {"width": 32, "depth": 3, "patch": 2}
 HALF = NET | {"full_size": False}
@@ -95,7 +95,7 @@ def main() -> None:
     speeds = json.loads(plan.read_text()) if plan.exists() else {}
     for name in [name for name in RECIPES if name not in speeds]:
         speeds[name] = speed(name, RECIPES[name])
-        write_whole(plan, json.dumps(speeds, indent=1).encode())
+        write_atomic(plan, json.dumps(speeds, indent=1).encode())
     variants = {name: trial(name, recipe, 60 * options.minutes * speeds[name]) for name, recipe in RECIPES.items()}
     rows = [row._replace(measures={name: row.measures[name] for name in SHOWN if name in row.measures})
             for row in Study(variants, range(options.seeds)).run()]

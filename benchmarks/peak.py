@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorlib.recipe import Recipe
+from colorlib.models.recipe import Recipe
 
 REPEATS = 20
 

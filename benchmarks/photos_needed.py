@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from train_weights import VIVID, cifar, one_cycle
 
-from colorlib.recipe import Recipe
-from colorlib.training import fit
+from colorlib.models.recipe import Recipe
+from colorlib.training.loop import fit
 
 PARTS = (4, 2, 1)
 

@@ -15,11 +15,12 @@ import torch
 from student_loop import predict, train
 
 from colorlib import data
-from colorlib.images import Images
-from colorlib.metrics import ab_auc, ab_mae
-from colorlib.models import CourseNet
-from colorlib.recipe import Recipe
-from colorlib.training import TrainConfig, fit
+from colorlib.data.images import Images
+from colorlib.metrics.pixels import ab_auc, ab_mae
+from colorlib.models.networks import CourseNet
+from colorlib.models.recipe import Recipe
+from colorlib.training.config import TrainConfig
+from colorlib.training.loop import fit
 
 RECIPE = Recipe("unet", "ab-l1", 32, {"width": 32, "depth": 3, "patch": 2})
 PHOTOS = (8_000, 12_000, 16_000, 20_000, 24_000, 32_000, 44_000)

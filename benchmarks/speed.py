@@ -26,14 +26,14 @@ import student_loop
 import torch
 from peak import conv, gemm, operations
 
-from colorlib import processor
-from colorlib.images import Images
-from colorlib.memory import MiB, freed_memory_kept
-from colorlib.processes import team
-from colorlib.recipe import Recipe
-from colorlib.runs import RunDir
-from colorlib.trainer import Trainer
-from colorlib.training import TrainConfig
+from colorlib.data.images import Images
+from colorlib.models.recipe import Recipe
+from colorlib.system import processor
+from colorlib.system.distributed import team
+from colorlib.system.memory import MiB, keep_freed_memory
+from colorlib.training.config import TrainConfig
+from colorlib.training.runs import RunDir
+from colorlib.training.trainer import Trainer
 
 T = TypeVar("T")
 NETWORKS = {"CourseNet": ("course", {}), "UNet": ("unet", {}), "UNet-patches": ("unet", {"patch": 2})}
@@ -72,7 +72,7 @@ class Ours:
     def steps(self, recipe: Recipe, images: Images, threads: int) -> Iterator[object]:
         """Train for ever, one step at a time."""
         config = TrainConfig(10**6, self.batch_size, precision=self.precision, threads=threads)
-        with (tempfile.TemporaryDirectory() as folder, processor.computing(threads), freed_memory_kept(),
+        with (tempfile.TemporaryDirectory() as folder, processor.computing(threads), keep_freed_memory(),
               RunDir(Path(folder), {}) as run_dir):
             trainer = Trainer(recipe, images, config, run_dir, None)
             pixels = torch.from_numpy(np.array(images.rgb)).cuda() if trainer.device.type == "cuda" else None

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
-from colorlib.images import Images
+from colorlib.data.images import Images
 
 
 class ColorPhotos(Dataset):

@@ -13,11 +13,11 @@ import torch.nn.functional as F
 from tqdm import tqdm
 
 from colorlib import data
-from colorlib.checkpoints import load_state, save_state
-from colorlib.classifier import Classifier, right, save_classifier
-from colorlib.images import Images
-from colorlib.optimizers import one_cycle
-from colorlib.processes import team
+from colorlib.data.images import Images
+from colorlib.models.classifier import Classifier, right, save_classifier
+from colorlib.system.distributed import team
+from colorlib.training.checkpoints import load_state, save_state
+from colorlib.training.optimizers import one_cycle
 
 PAD = 4             # pixels that a picture may shift
 HOLE = 8            # pixels of the side of the square that is grayed out: DeVries and Taylor 2017, "Cutout"

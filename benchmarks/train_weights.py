@@ -13,12 +13,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from colorlib import bins, data, paths
-from colorlib.checkpoints import load_weights, save_weights
-from colorlib.errors import DataError
-from colorlib.images import Images
-from colorlib.recipe import Recipe
-from colorlib.training import TrainConfig, fit
+from colorlib import data
+from colorlib.color import bins
+from colorlib.data.images import Images
+from colorlib.models.recipe import Recipe
+from colorlib.models.weights import load_weights, save_weights
+from colorlib.system import paths
+from colorlib.system.errors import DataError
+from colorlib.training.config import TrainConfig
+from colorlib.training.loop import fit
 
 Loader = Callable[[int], tuple[Images, Images]]             # a size -> (to learn from, to validate on)
 

@@ -16,7 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")      # the name of a photo may be in no alphabet at all
     # Only now: `colorlib --help` should not wait for torch.
-    from colorlib.errors import ColorlibError
+    from colorlib.system.errors import ColorlibError
     try:
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *where, **more: print(f"colorlib: {message}", file=sys.stderr)
@@ -82,9 +82,10 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
 
 def _train(options: argparse.Namespace) -> int:
     from colorlib import data
-    from colorlib.processes import team
-    from colorlib.recipe import Recipe
-    from colorlib.training import TrainConfig, fit
+    from colorlib.models.recipe import Recipe
+    from colorlib.system.distributed import team
+    from colorlib.training.config import TrainConfig
+    from colorlib.training.loop import fit
 
     say = team().print                           # once, however many processes train
     recipe = Recipe(options.model, options.objective, options.size)
@@ -124,7 +125,7 @@ def _data_get(options: argparse.Namespace) -> int:
 
 def _data_info(options: argparse.Namespace) -> int:
     from colorlib import data
-    from colorlib.errors import DataError
+    from colorlib.system.errors import DataError
 
     status = 0
     for name in data.DATASETS:
@@ -161,10 +162,10 @@ def _add_colorize(commands: argparse._SubParsersAction) -> None:
 
 
 def _colorize(options: argparse.Namespace) -> int:
-    from colorlib import coloring
-    from colorlib.colorizer import Colorizer
+    from colorlib.colorize import batch as coloring
+    from colorlib.colorize.colorizer import Colorizer
 
-    wish = coloring.Wish(options.temperature, options.saturation, options.format, options.compare, options.overwrite)
+    wish = coloring.ColorizeOptions(options.temperature, options.saturation, options.format, options.compare, options.overwrite)
     if "-" in (options.out, *options.inputs):
         if options.inputs != ["-"] or options.out != "-":
             raise ValueError("a pipe is colored by itself: colorlib colorize - -o -")
@@ -175,8 +176,8 @@ def _colorize(options: argparse.Namespace) -> int:
             print(colored.remark, file=sys.stderr)
         return 0
     tasks = coloring.plan(options.inputs, options.out, wish)
-    outcomes = coloring.with_bar(coloring.color_files(tasks, Colorizer(options.weights), wish), len(tasks))
-    print(coloring.summed_up(outcomes))
+    outcomes = coloring.with_progress(coloring.color_files(tasks, Colorizer(options.weights), wish), len(tasks))
+    print(coloring.summary_line(outcomes))
     return int(any(outcome.fate == "failed" for outcome in outcomes))
 
 
@@ -196,8 +197,8 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
 def _ablate(options: argparse.Namespace) -> int:
     if options.budget:
         os.environ["COLORLIB_BUDGET"] = options.budget
-    from colorlib import verdicts
-    from colorlib.paths import expanded
+    from colorlib.study import verdicts
+    from colorlib.system.paths import expanded
 
     numbers = _numbers(options.claims) if options.claims is not None else None
     rows = verdicts.repeat(numbers, options.seeds, expanded(options.out))
@@ -231,18 +232,18 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from colorlib import evaluation, probes, report
-    from colorlib.paths import expanded
-    from colorlib.pretrained import load_pretrained
-    from colorlib.writing import expect_writable
+    from colorlib.metrics import evaluation, probes, report
+    from colorlib.models.weights import load_weights
+    from colorlib.system.files import expect_writable
+    from colorlib.system.paths import expanded
 
     if options.json:
         expect_writable(expanded(options.json))
-    model, recipe = load_pretrained(options.weights)
-    images, others = report.to_measure(options.data, options.split, recipe.size, options.limit)
+    model, recipe = load_weights(options.weights)
+    images, others = report.evaluation_images(options.data, options.split, recipe.size, options.limit)
     print(images.source)
-    colorizers = report.beside(others) | {str(options.weights): (model, recipe.build_objective())}
-    found, missing = probes.every_probe(images)
+    colorizers = report.reference_colorizers(others) | {str(options.weights): (model, recipe.build_objective())}
+    found, missing = probes.available_probes(images)
     scores = evaluation.evaluate(colorizers, images, found)
     if options.json:
         report.write_json(options.json, scores, images)

@@ -13,7 +13,7 @@ from PIL import Image
 from tiny import divide, weights
 
 from colorlib import data
-from colorlib.images import Images
+from colorlib.data.images import Images
 
 matplotlib.use("agg")
 

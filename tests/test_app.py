@@ -8,7 +8,7 @@ import pytest
 from chromium import MARKS, colored, page_of, serving, shown, wait_until
 from PIL import Image
 
-from colorlib import paths
+from colorlib.system import paths
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
 pytest.importorskip("voila", reason="needs the extra 'app'")

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from colorlib import bins
-from colorlib.recipe import Recipe
+from colorlib.color import bins
+from colorlib.models.recipe import Recipe
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 

@@ -6,12 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
-
-from colorlib import course, paths
+import run_course as course
 
 
 @pytest.fixture
@@ -44,19 +44,17 @@ def test_the_notebooks_run_in_order_and_one_that_fails_stops_none(tmp_path, monk
     for name, source in {"02_b": "1 / 0", "01_a": "x = 1", "03_c": "x = 2", "draft": "1 / 0"}.items():
         content = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
         nbformat.write(content, tmp_path / "notebooks" / f"{name}.ipynb")
-    monkeypatch.setattr(paths, "PACKAGE", tmp_path / "colorlib")
-    assert course.main() == 1
+    assert course.main(tmp_path / "notebooks") == 1
     told = capsys.readouterr().out
     assert re.search(r"1/3 01_a ... done, .*\n2/3 02_b ... ZeroDivisionError.*\n3/3 03_c ... done", told)
     assert {path.name for path in (home / "runs" / "course").glob("*.html")} == {"01_a.html", "02_b.html", "03_c.html"}
     (tmp_path / "notebooks" / "02_b.ipynb").unlink()
-    assert course.main() == 0
+    assert course.main(tmp_path / "notebooks") == 0
 
 
 def test_without_notebooks_it_is_said(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(paths, "PACKAGE", tmp_path / "colorlib")
-    assert course.main() == 1
-    assert "there are no notebooks here" in capsys.readouterr().err
+    assert course.main(tmp_path / "notebooks") == 1
+    assert "there are no notebooks in" in capsys.readouterr().err
 
 
 def test_a_kernel_that_is_killed_is_told(notebook, tmp_path):
@@ -65,11 +63,11 @@ def test_a_kernel_that_is_killed_is_told(notebook, tmp_path):
 
 def test_ctrl_c_ends_the_course_in_a_line(notebook, tmp_path):
     notebook("from pathlib import Path; import os, time; Path('pid').write_text(str(os.getpid())); time.sleep(100)")
-    script = ("import sys; from pathlib import Path; from colorlib import course, paths; "
-              f"paths.PACKAGE = Path({str(tmp_path)!r}, 'x'); sys.exit(course.main())")
+    script = ("import sys; from pathlib import Path; import run_course as course; "
+              f"sys.exit(course.main(Path({str(tmp_path / 'notebooks')!r})))")
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "01_test.ipynb").rename(tmp_path / "notebooks" / "01_test.ipynb")
-    environment = os.environ | {"COLORLIB_HOME": str(tmp_path / "home")}
+    environment = os.environ | {"COLORLIB_HOME": str(tmp_path / "home"), "PYTHONPATH": str(Path(course.__file__).parent)}
     running = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, text=True)
     pid = tmp_path / "notebooks" / "pid"

@@ -15,7 +15,7 @@ PYPROJECT = (ROOT / "pyproject.toml").read_text()
 
 # Data flows one way: a file imports only what stands before it.
 LAYERS = ["paths", "budget", "errors", "writing", "interrupt", "cgroups", "memory", "processor", "processes",
-          "footprint", "color", "bins", "cache", "parallel", "files", "exif", "decoding", "encoding", "likeness",
+          "estimate_footprint", "color", "bins", "cache", "parallel", "files", "exif", "decoding", "encoding", "likeness",
           "splits", "survey", "download", "hubs", "images", "classifier", "features", "perception", "sources",
           "photos", "catalog", "preparing", "data", "models", "objectives", "recipe", "checkpoints", "pretrained",
           "fullsize", "colorizer", "coloring", "metrics", "probes", "evaluation", "report", "optimizers", "config",

@@ -3,11 +3,11 @@
 from dataclasses import fields
 from pathlib import Path
 
-from colorlib.checkpoints import save_weights
-from colorlib.images import Images
-from colorlib.recipe import Recipe
-from colorlib.runs import Run
-from colorlib.training import TrainConfig
+from colorlib.data.images import Images
+from colorlib.models.recipe import Recipe
+from colorlib.models.weights import save_weights
+from colorlib.training.config import TrainConfig
+from colorlib.training.runs import Run
 
 RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8, "width": 8})
 CONFIG = TrainConfig(num_epochs=2, batch_size=32, lr=0.003, threads=1)

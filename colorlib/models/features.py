@@ -1,0 +1,177 @@
+"""What a network that names things sees in a picture: features for losses and distances."""
+
+import os
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import safetensors.torch
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from colorlib import color
+from colorlib.models.classifier import load_classifier
+from colorlib.system import paths
+from colorlib.system.errors import DataError
+
+# ImageNet's mean and deviation, which both networks were trained with.
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+
+class Known(NamedTuple):
+    """One of torchvision's networks."""
+
+    taps: tuple[int, ...]        # the layers that LPIPS looks at, by their place in ``features``
+    file: str                    # a copy of its weights, with LPIPS's
+    linear: str                  # LPIPS's name for it
+
+
+KNOWN = {
+    "vgg16": Known((3, 8, 15, 22, 29), "vgg16_features_lpips.safetensors", "vgg"),
+    "alexnet": Known((1, 4, 7, 9, 11), "alexnet_features_lpips.safetensors", "alex"),
+}
+# ``classifier`` is our own, of CIFAR-10, for pictures of 32 px.
+NAMES = (*KNOWN, "classifier")
+CLASSIFIER_TAPS = (2, 6, 7, 11, 12)
+
+
+class Features(nn.Module):
+    """A frozen network that gives out what five of its layers see.
+
+    Args:
+        layers: such as torchvision's ``features``.
+        taps: the places of the layers to give out.
+        mean, deviation: of its training images' red, green and blue.
+
+    Shapes:
+        rgb (B, 3, H, W), uint8 or in [0, 1] -> a list of (B, C, h, w), from fine to coarse. Layers that a small picture
+        is too small for are left out.
+    """
+
+    def __init__(self, layers: nn.Sequential, taps: tuple[int, ...], mean: tuple[float, float, float] = MEAN,
+                 deviation: tuple[float, float, float] = DEVIATION):
+        super().__init__()
+        self.taps = taps
+        self.layers = layers[:taps[-1] + 1].requires_grad_(False).eval()
+        for layer in self.layers:
+            if isinstance(layer, nn.ReLU):
+                layer.inplace = False            # what was given out must stay as it is
+        self.register_buffer("mean", torch.tensor(mean).reshape(3, 1, 1))
+        self.register_buffer("deviation", torch.tensor(deviation).reshape(3, 1, 1))
+
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        x, seen = (color.to_float(rgb) - self.mean) / self.deviation, []
+        for number, layer in enumerate(self.layers):
+            if isinstance(layer, nn.MaxPool2d) and min(x.shape[-2:]) < _side(layer.kernel_size):
+                break
+            x = layer(x)
+            if number in self.taps:
+                seen.append(x)
+        return seen
+
+    def train(self, mode: bool = True) -> "Features":
+        """Stays in eval mode: it is a measure, not a student."""
+        return super().train(False)
+
+
+def load_features(name: str) -> Features:
+    """The features of "vgg16" or "alexnet", which know ImageNet, or of "classifier", which comes with colorlib.
+
+    The first two are taken from a copy in ``data/``, in ``COLORLIB_DATA``, or in a folder ``weights`` beside that; else
+    torchvision's, which downloads them, unless ``COLORLIB_OFFLINE=1``.
+
+    Raises:
+        DataError: if they cannot be had; it says how to get them.
+        ValueError: for another name.
+    """
+    if name not in NAMES:
+        raise ValueError(f"features must be one of {', '.join(NAMES)}, got {name!r}")
+    if name == "classifier":
+        return Features(load_classifier().layers, CLASSIFIER_TAPS, (0.5,) * 3, (0.25,) * 3)
+    layers = _untrained(name)
+    weights, path = _copy(name) or _download(name)
+    try:
+        layers.load_state_dict({key.removeprefix("features."): value.float() for key, value in weights.items()
+                                if key.startswith("features.")})
+    except RuntimeError as error:
+        raise DataError(f"{path} does not hold the features of {name}: put another in its place") from error
+    return Features(layers, KNOWN[name].taps)
+
+
+def load_linear(name: str) -> list[Tensor]:
+    """LPIPS's weights of the channels of each layer, version 0.1: (C,) each.
+
+    From the same copies as the features; else those that the package ``lpips`` brings.
+
+    Raises:
+        DataError: if there are none, or not all.
+        ValueError: for another name.
+    """
+    if name not in KNOWN:
+        raise ValueError(f"LPIPS has weights for {' and '.join(KNOWN)}, not for {name!r}")
+    weights, path = _copy(name) or _lpips_package(name)
+    linear = [value.float().flatten() for key, value in sorted(weights.items()) if key.startswith("lpips.lin")]
+    if len(linear) != len(KNOWN[name].taps):
+        raise DataError(f"{path} does not hold LPIPS's weights: put another in its place, or delete it")
+    return linear
+
+
+def unit(features: Tensor) -> Tensor:
+    """Features (B, C, h, w), each pixel's scaled to length 1, as LPIPS compares them."""
+    return F.normalize(features, dim=1, eps=1e-10)
+
+
+def _untrained(name: str) -> nn.Sequential:
+    from torchvision import models  # late: it takes a second to import
+
+    with torch.device("meta"):         # no memory, and no random numbers
+        features = getattr(models, name)(weights=None).features
+    return features.to_empty(device="cpu")
+
+
+def _copy(name: str) -> tuple[Mapping[str, Tensor], Path] | None:
+    folders = [place for folder in paths.search_dirs() for place in (folder, folder.parent / "weights")]
+    for path in (folder / KNOWN[name].file for folder in folders):
+        if path.exists():
+            try:
+                return safetensors.torch.load_file(path), path
+            except (safetensors.SafetensorError, OSError) as error:
+                raise DataError(f"{path} is damaged ({error}): delete it, or put a whole copy in its place") from error
+    return None
+
+
+def _download(name: str) -> tuple[Mapping[str, Tensor], Path]:
+    """Torchvision's file; mapped, not read, where its format allows: of VGG16's 553 MB the features are a tenth."""
+    from torchvision import models
+
+    if paths.offline():
+        raise DataError(f"the features of {name} are not here, and COLORLIB_OFFLINE=1 forbids to download them: run "
+                        "once without it")
+    url = models.get_model_weights(name).DEFAULT.url
+    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2])
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"the features of {name} cannot be downloaded to {path} ({error}): try again") from error
+    try:
+        return torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True), path
+    except Exception as error:               # torch raises many kinds for a damaged zip or pickle
+        raise DataError(f"{path} is damaged: delete it, and it is downloaded again") from error
+
+
+def _lpips_package(name: str) -> tuple[Mapping[str, Tensor], Path]:
+    try:
+        import lpips
+    except ImportError as error:
+        raise DataError("LPIPS needs its weights: pip install lpips") from error
+    path = Path(os.fspath(lpips.__file__)).parent / "weights" / "v0.1" / f"{KNOWN[name].linear}.pth"
+    weights = torch.load(path, map_location="cpu", weights_only=True)
+    return {f"lpips.{key}": value for key, value in weights.items()}, path
+
+
+def _side(kernel: int | tuple[int, int]) -> int:
+    return kernel if isinstance(kernel, int) else max(kernel)

@@ -1,0 +1,5 @@
+"""Whether a claim holds: variants and seeds, claims, verdicts."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,240 @@
+"""Files and folders: what is written, what never is, and what is said."""
+
+import io
+import os
+import resource
+
+import numpy as np
+import pytest
+from command import colorize, contents, run
+from PIL import Image
+
+from colorlib.cli import main
+from colorlib.colorize import batch as coloring
+from colorlib.colorize.colorizer import Colorizer
+
+
+def test_a_folder_is_colored_with_its_structure_and_the_rest_is_said(painter, album, tmp_path, capsys):
+    before = contents(album)
+    assert colorize(painter, album, "-o", tmp_path / "out") == 1
+    said = capsys.readouterr()
+    assert set(contents(tmp_path / "out")) == {"a.jpg", "c.gif.png", "sub/b.png"}
+    assert "3 done, 1 skipped (1 no picture by name), 1 failed (1 it is damaged, or only a part" in said.out
+    assert "cut.jpg: it is damaged" in said.err
+    assert contents(album) == before
+    for name in contents(tmp_path / "out"):
+        with Image.open(tmp_path / "out" / name) as image:
+            assert (image.size, image.mode) == ((40, 30), "RGB")
+
+
+def test_run_again_it_does_only_what_is_missing(painter, album, tmp_path, capsys):
+    out = tmp_path / "out"
+    colorize(painter, album, "-o", out)
+    (out / "a.jpg").unlink()
+    (out / "c.gif.png").write_bytes(b"mine")
+    capsys.readouterr()
+    colorize(painter, album, "-o", out)
+    assert "1 done, 3 skipped (2 there already; 1 no picture by name)" in capsys.readouterr().out
+    assert (out / "c.gif.png").read_bytes() == b"mine"
+    colorize(painter, album, "-o", out, "--overwrite")
+    assert (out / "c.gif.png").read_bytes() != b"mine"
+
+
+def test_an_input_is_never_written_on(painter, album, capsys):
+    before = contents(album)
+    assert colorize(painter, album / "a.jpg", "-o", album / "a.jpg", "--overwrite") == 1
+    assert colorize(painter, album / "a.jpg", "-o", album, "--overwrite") == 1
+    assert "its output would overwrite an input" in capsys.readouterr().err
+    assert contents(album) == before
+
+
+def test_the_output_in_the_folder_itself_is_not_colored_again(painter, album, capsys):
+    (album / "cut.jpg").unlink()
+    for _ in range(2):
+        assert colorize(painter, album, "-o", album / "colored") == 0
+    assert "0 done, 4 skipped" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("pattern", ["*", "'*'", "'**/*.*'"])
+def test_the_output_among_several_inputs_is_not_colored_again(painter, album, monkeypatch, capsys, pattern):
+    for name in ("cut.jpg", "notes.txt"):
+        (album / name).unlink()
+    monkeypatch.chdir(album)
+    for _ in range(3):
+        inputs = sorted(path.name for path in album.iterdir()) if pattern == "*" else [pattern.strip("'")]
+        assert colorize(painter, *inputs, "-o", "colored") == 0
+    assert "0 done, 3 skipped (3 there already)" in capsys.readouterr().out
+    assert not (album / "colored" / "colored").exists()
+
+
+def test_a_link_to_itself_fails_alone(painter, album, tmp_path, capsys):
+    (album / "cut.jpg").unlink()
+    (album / "loop.jpg").symlink_to(album / "loop.jpg")
+    assert colorize(painter, album, "-o", tmp_path / "out") == 1
+    assert "3 done, 1 skipped (1 no picture by name), 1 failed (1 Too many levels" in capsys.readouterr().out
+    assert colorize(painter, "~nobody-has-this-name/a.jpg", "-o", tmp_path / "out") != 0
+    assert "there is no ~nobody-has-this-name/a.jpg" in capsys.readouterr().err
+
+
+def test_without_saturation_nothing_is_colored(painter, album, tmp_path):
+    """What is wished on the command line reaches the network's colors."""
+    colors = []
+    for saturation in ("0", "1"):
+        colorize(painter, album / "c.gif", "-o", tmp_path / f"{saturation}.png", "--saturation", saturation)
+        with Image.open(tmp_path / f"{saturation}.png") as image:
+            colors.append(np.ptp(np.asarray(image).astype(int), 2).max())
+    assert colors[0] == 0
+    assert colors[1] > 0
+
+
+def test_the_temperature_that_is_wished_is_the_one_that_is_used(album, tmp_path):
+    with Image.open(album / "c.gif") as image:
+        photo = image.convert("RGB")
+    for temperature in (0, 1):
+        out = tmp_path / f"{temperature}.png"
+        assert main(["colorize", "--weights", "photos-vivid", str(album / "c.gif"), "-o", str(out), "--temperature",
+                     str(temperature)]) == 0
+        with Image.open(out) as image:
+            assert np.array_equal(image, Colorizer("photos-vivid")(photo, temperature))
+    assert (tmp_path / "0.png").read_bytes() != (tmp_path / "1.png").read_bytes()
+
+
+def test_names_that_would_collide_keep_their_extension(painter, album, tmp_path):
+    Image.new("L", (20, 20)).save(album / "a.png")
+    Image.new("L", (20, 20)).save(album / "a.gif")
+    colorize(painter, album, "-o", tmp_path / "out", "--format", "png")
+    assert set(contents(tmp_path / "out")) == {"a.jpg.png", "a.png", "a.gif.png", "c.gif.png", "sub/b.png"}
+
+
+def test_two_files_of_one_name_are_both_refused(painter, album, tmp_path, capsys):
+    Image.new("L", (20, 20)).save(album / "sub" / "a.jpg")
+    assert colorize(painter, album / "a.jpg", album / "sub" / "a.jpg", "-o", tmp_path / "out") == 1
+    assert "2 failed (2 another input has the same name" in capsys.readouterr().out
+
+
+def test_a_glob_in_quotes_is_resolved(painter, album, tmp_path):
+    assert colorize(painter, str(album / "**" / "*.png"), "-o", f"{tmp_path / 'out'}/") == 0
+    assert set(contents(tmp_path / "out")) == {"b.png"}
+
+
+def test_an_output_above_or_around_the_inputs_colors_them_all_the_same(painter, album, monkeypatch, capsys):
+    (album / "cut.jpg").unlink()
+    monkeypatch.chdir(album.parent)
+    assert colorize(painter, "in", "-o", ".") == 0
+    assert {"a.jpg", "c.gif.png", "sub/b.png"} <= set(contents(album.parent))
+    assert colorize(painter, "in", "-o", "in") == 1
+    said = capsys.readouterr().out
+    assert "1 done, 1 skipped (1 no picture by name), 2 failed (2 its output would overwrite an input)" in said
+    (album.parent / "empty").mkdir()
+    assert colorize(painter, "empty", "-o", "out") == 1
+    assert "there are no files in empty" in capsys.readouterr().err
+
+
+def test_several_folders_keep_their_names_and_no_file_is_colored_twice(painter, album, tmp_path, capsys):
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("L", (20, 20)).save(other / "a.jpg")
+    (album / "cut.jpg").unlink()
+    assert colorize(painter, album, other, album / "a.jpg", f"{album}/*.gif", "-o", tmp_path / "out") == 0
+    assert {"in/c.gif.png", "in/sub/b.png", "other/a.jpg"} <= set(contents(tmp_path / "out"))
+    assert "4 done, 1 skipped" in capsys.readouterr().out
+
+
+def test_a_pipe_in_a_folder_does_not_stop_everything(painter, album, tmp_path, capsys):
+    (album / "cut.jpg").unlink()
+    os.mkfifo(album / "pipe.jpg")
+    assert colorize(painter, album, "-o", tmp_path / "out") == 1
+    assert "3 done, 1 skipped (1 no picture by name), 1 failed (1 it is no file, but a pipe" in capsys.readouterr().out
+    assert colorize(painter, album / "pipe.jpg", album / "a.jpg", "-o", tmp_path / "two") == 1
+    assert "1 done, 0 skipped, 1 failed (1 it is no file, but a pipe" in capsys.readouterr().out
+    assert colorize(painter, album / "pipe.jpg", "-o", tmp_path / "one.png") == 1
+
+
+def test_what_nobody_foresaw_fails_alone(painter, album, monkeypatch):
+    from colorlib.colorize.colorizer import Colorizer
+    colorizer, wish = Colorizer(painter), coloring.ColorizeOptions()
+    tasks = coloring.plan([str(album)], str(album / "out"), wish)
+    monkeypatch.setattr(coloring, "encode", lambda *arguments: (_ for _ in ()).throw(MemoryError("no more")))
+    outcomes = list(coloring.color_files(tasks, colorizer, wish))
+    assert {outcome.cause for outcome in outcomes if outcome.source.name == "a.jpg"} == {"MemoryError: no more"}
+    assert len(outcomes) == len(tasks)
+
+
+def test_a_file_of_the_user_with_a_name_like_ours_survives(painter, album, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "a.jpg.tmp").write_bytes(b"mine")
+    assert colorize(painter, album / "a.jpg", "-o", tmp_path / "out") == 0
+    assert contents(tmp_path / "out")["a.jpg.tmp"] == b"mine"
+
+
+def test_a_pipe_goes_through(painter, album):
+    done = run(painter, "-", "-o", "-", input=(album / "sub" / "b.png").read_bytes())
+    assert done.returncode == 0, done.stderr
+    with Image.open(io.BytesIO(done.stdout)) as image:
+        assert (image.format, image.size) == ("PNG", (40, 30))
+    bad = run(painter, "-", "-o", "-", input=b"no picture")
+    assert (bad.returncode, bad.stdout) == (1, b"")
+    assert b"the pipe cannot be used: it is no picture" in bad.stderr
+
+
+def test_a_disk_that_is_full_is_said_and_leaves_nothing(painter, album, tmp_path):
+    """A limit on the size of files stands in for the disk."""
+    Image.effect_noise((400, 300), 90).save(album / "a.jpg")
+    done = run(painter, album / "a.jpg", "-o", tmp_path / "out" / "a.png",
+               preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)))
+    assert done.returncode == 1
+    assert b"cannot write in" in done.stderr
+    assert b"Traceback" not in done.stderr
+    assert contents(tmp_path / "out") == {}
+
+
+def test_what_may_not_be_read_or_is_gone_fails_alone(painter, album, tmp_path):
+    from colorlib.colorize.colorizer import Colorizer
+    wish = coloring.ColorizeOptions()
+    tasks = coloring.plan([str(album)], str(tmp_path / "out"), wish)
+    os.remove(album / "a.jpg")  # noqa: PTH107
+    outcomes = {outcome.source.name: outcome for outcome in coloring.color_files(tasks, Colorizer(painter), wish)}
+    assert outcomes["a.jpg"].fate == "failed"
+    assert outcomes["a.jpg"].cause == "No such file or directory"
+    assert outcomes["c.gif"].fate == "done"
+
+
+@pytest.mark.parametrize(("arguments", "status", "message"), [
+    (["nowhere.jpg", "-o", "out"], 1, "there is no nowhere.jpg"),
+    (["README.md", "LICENSE", "-o", "out.png"], 2, "out.png would be one picture, and there may be several"),
+    (["README.md", "-o", ""], 2, "the output has no name"),
+    (["-", "-o", "out.png"], 2, "a pipe is colored by itself"),
+    (["README.md", "-o", "out.png", "--format", "webp"], 2, "an output must end with .webp"),
+    (["README.md", "-o", "out/", "--temperature", "0.5"], 2, "only weights that classify have a temperature"),
+    (["README.md", "-o", "out/", "--temperature", "3"], 2, "temperature must be from 0"),
+    (["README.md", "-o", "out/", "--saturation", "-1"], 2, "saturation must be 0 or more"),
+    (["README.md", "-o", "out/", "--format", "bmp"], 2, "format must be one of jpeg, png, webp, tiff, got 'bmp'"),
+])
+def test_what_cannot_be_done_is_said(arguments, status, message, painter, capsys):
+    assert colorize(painter, *arguments) == status
+    assert message in capsys.readouterr().err
+
+
+def test_the_result_of_another_file_is_not_taken_for_ones_own(painter, album, tmp_path):
+    colorize(painter, album / "c.gif", "-o", f"{tmp_path / 'out'}/")
+    Image.new("L", (20, 20)).save(album / "c.png")
+    assert colorize(painter, album / "c.gif", album / "c.png", "-o", f"{tmp_path / 'out'}/") == 0
+    assert set(contents(tmp_path / "out")) == {"c.gif.png", "c.png"}
+
+
+def test_the_longest_name_that_a_file_may_have_can_be_written(painter, album, tmp_path):
+    for name in ("n" * 251 + ".jpg", "写" * 83 + ".jpg"):
+        (album / "a.jpg").rename(album / name)
+        assert colorize(painter, album / name, "-o", f"{tmp_path / 'out'}/") == 0
+        assert name in contents(tmp_path / "out")
+        (album / name).rename(album / "a.jpg")
+
+
+def test_a_name_that_would_become_too_long_fails_alone(painter, album, tmp_path, capsys):
+    (album / "cut.jpg").unlink()
+    (album / "c.gif").rename(album / ("n" * 251 + ".gif"))
+    for done in ("2 done, 1", "0 done, 3"):
+        assert colorize(painter, album, "-o", tmp_path / "out") == 1
+        said = capsys.readouterr()
+        assert f"{done} skipped" in said.out
+        assert "1 failed (1 File name too long)" in said.out

@@ -1,0 +1,96 @@
+"""Damaged files by the hundred: each is colored or refused in one sentence, and nothing else happens."""
+
+import io
+import os
+
+import psutil
+import pytest
+import tiny
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from colorlib.colorize.batch import ColorizeOptions, color_bytes
+from colorlib.colorize.colorizer import Colorizer
+from colorlib.system.errors import PictureError
+from colorlib.system.memory import trim_heap
+
+FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "ICO")
+
+
+def file(form: str) -> bytes:
+    """A small picture in this format."""
+    buffer = io.BytesIO()
+    Image.radial_gradient("L").resize((24, 16)).convert("RGB").save(buffer, form)
+    return buffer.getvalue()
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A file with some bytes changed, some left out, some put in, or its end missing."""
+    data = bytearray(file(draw(st.sampled_from(FORMATS))))
+    for _ in range(draw(st.integers(1, 6))):
+        place = draw(st.integers(0, max(0, len(data) - 1)))
+        what = draw(st.sampled_from(["change", "change", "insert", "drop", "cut"]))
+        if what == "change" and data:
+            data[place] = draw(st.integers(0, 255))
+        elif what == "insert":
+            data[place:place] = draw(st.binary(min_size=1, max_size=20))
+        elif what == "drop":
+            del data[place:place + draw(st.integers(1, 20))]
+        else:
+            del data[place:]
+    return bytes(data)
+
+
+@pytest.fixture(scope="module")
+def colorizer(tmp_path_factory):
+    return Colorizer(tiny.weights(tmp_path_factory.mktemp("weights"), size=8, width=4, depth=1))
+
+
+def outcome(data: bytes, colorizer: Colorizer) -> str:
+    """What became of a file: "colored", or the fate of the error; anything else is a failure of ours."""
+    try:
+        colored = color_bytes(data, "the file", colorizer, ColorizeOptions()).data
+    except PictureError as error:
+        assert "\n" not in str(error)
+        return error.fate
+    with Image.open(io.BytesIO(colored)) as image:
+        image.load()
+    return "colored"
+
+
+@pytest.fixture(scope="module")
+def memory():
+    """Notes the memory in use, call by call; at the end it must be about what it was after the first hundred.
+
+    What was freed is given back before it is looked at: a single huge picture leaves the allocator with much to keep.
+    """
+    used: list[int] = []
+
+    def note() -> None:
+        if len(used) < 100:
+            used.append(in_use())
+
+    yield note
+    assert in_use() - used[-1] < 100 * 2**20
+
+
+def in_use() -> int:
+    """Bytes of this process, without what is free and only kept at hand."""
+    trim_heap()
+    return psutil.Process().memory_info().rss
+
+
+# As many as COLORLIB_FUZZ says: `make fuzz` asks for 10,000.
+@settings(max_examples=int(os.environ.get("COLORLIB_FUZZ", "200")), deadline=None, derandomize=True, database=None)
+@given(data=damaged())
+def test_a_damaged_file_is_colored_or_refused(data, colorizer, memory):
+    event(fate := outcome(data, colorizer))
+    assert fate in {"colored", "damaged", "no picture", "empty", "too large", "not written"}
+    memory()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_whole_file_is_colored(form, colorizer):
+    assert outcome(file(form), colorizer) == "colored"

@@ -1,0 +1,65 @@
+"""``colorlib evaluate``: what it reads, compares with, and writes."""
+
+import json
+from math import nan
+
+import numpy as np
+import pytest
+
+from colorlib.cli import main
+from colorlib.metrics import report
+from colorlib.metrics.evaluation import MEASURES, Estimate, Scores
+from colorlib.models.recipe import Recipe
+from colorlib.models.weights import save_weights
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_evaluate_on_the_command_line(tmp_path, capsys, home):
+    recipe = Recipe("unet", "ab-l1", 16, {"width": 8, "depth": 2})
+    save_weights(tmp_path / "mine.safetensors", recipe.build_model(), recipe, half=True)
+    command = ["evaluate", "--weights", str(tmp_path / "mine.safetensors"), "--data", "samples", "--limit", "20",
+               "--json", str(tmp_path / "new" / "scores.json")]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    assert "test images of samples at 16 px" in out
+    assert "gray copy" in out
+    assert "LPIPS and Frechet distance left out" in out or "LPIPS, AlexNet" in out
+    written = json.loads((tmp_path / "new" / "scores.json").read_text())
+    assert written["images"] == 20
+    ours = written["colorizers"][str(tmp_path / "mine.safetensors")]
+    assert set(ours["measures"]) >= set(MEASURES) - {"recognized", "won_back", "lpips_alexnet", "lpips_vgg16"}
+    assert np.mean(ours["per_image"]["psnr"]) == pytest.approx(ours["measures"]["psnr"]["value"])
+    assert f"{ours['measures']['psnr']['value']:.2f} ±" in out
+
+
+
+def test_a_folder_is_measured_whole_and_compared_with_its_own_mean(home):
+    from colorlib.system import paths
+    images, others = report.evaluation_images(str(paths.samples_dir()), "test", 16)
+    assert images is others
+    assert len(images) == 18
+    with pytest.raises(ValueError, match="limit must be 1 or more"):
+        report.evaluation_images("samples", "test", 16, 0)
+    assert report.evaluation_images("samples", "test", 16, 3)[0].source.startswith("3 of 132 test images")
+    with pytest.raises(ValueError, match="no data set and no folder 'cifar-10': data sets are cifar10"):
+        report.evaluation_images("cifar-10", "test", 16)
+
+
+
+@pytest.mark.parametrize(("arguments", "message"), [
+    (["--weights", "nothing", "--data", "samples"], "there are no weights 'nothing': give a file, or one of"),
+    (["--weights", "README.md", "--data", "samples"], "README.md is no weights file"),
+    (["--weights", "README.md", "--data", "samples", "--json", "tests"], "tests is a folder"),
+])
+def test_what_cannot_be_measured_is_said(arguments, message, capsys):
+    assert main(["evaluate", *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_a_number_has_four_digits_and_at_most_four_decimals():
+    values = {"psnr": (25.4711, 25.3, 25.7), "ab_mae": (9.07284, 9.0, 9.2),
+              "auc": (0.904114, 0.9039, 0.9045), "lpips_vgg16": (0.00001, 0, 0.0001), "frechet": (93.324, nan, nan),
+              "ssim": (nan, nan, nan)}
+    scores = Scores({key: Estimate(*value) for key, value in values.items()}, {})
+    shown = {line.rsplit("  ", 1)[-1].strip() for line in report.table({"ours": scores}).splitlines()[1:]}
+    assert shown == {"25.47 ±0.20", "9.073 ±0.100", "0.9041 ±0.0003", "0.0000 ±0.0001", "93.32", "-"}

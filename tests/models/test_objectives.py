@@ -1,0 +1,165 @@
+"""Losses by hand, decoding against scikit-image."""
+
+import numpy as np
+import pytest
+import skimage.color
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from colorlib import color
+from colorlib.color import bins
+from colorlib.models.features import Features
+from colorlib.models.objectives import ABClassification, ABRegression, Perceptual, RGBRegression
+from colorlib.models.recipe import Recipe
+
+RGB = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+
+
+def ab_of(rgb):
+    return torch.tensor(skimage.color.rgb2lab(rgb.numpy(), channel_axis=1)[:, 1:]).float()
+
+
+@pytest.mark.parametrize(("norm", "expected"), [("l1", 0.25), ("l2", 0.0625)])
+def test_rgb_loss_of_a_constant_error(norm, expected):
+    assert RGBRegression(norm).loss(RGB / 255 + 0.25, RGB).item() == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize(("norm", "expected"), [("l1", 0.3), ("l2", 0.09)])
+def test_ab_loss_of_an_error_of_thirty_lab_units(norm, expected):
+    assert ABRegression(norm).loss((ab_of(RGB) + 30) / 100, RGB).item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_rgb_decoding_is_the_output_itself_within_bounds():
+    output = torch.tensor([-0.5, 0.25, 1.5]).reshape(1, 3, 1, 1)
+    assert RGBRegression().decode(output, torch.zeros(1, 1, 1, 1)).flatten().tolist() == [0, 0.25, 1]
+
+
+def test_the_true_ab_decodes_to_the_true_picture():
+    L = 100 * color.to_gray(RGB)
+    assert torch.equal(color.to_uint8(ABRegression().decode(ab_of(RGB) / 100, L)), RGB)
+
+
+def test_ab_decoding_keeps_lightness_whatever_the_network_says():
+    L = 100 * color.to_gray(RGB)
+    wild = 2 * torch.randn(2, 2, 16, 16, generator=torch.Generator().manual_seed(1))
+    decoded = ABRegression().decode(wild, L)
+    np.testing.assert_allclose(skimage.color.rgb2lab(decoded.numpy(), channel_axis=1)[:, :1], L, atol=0.3)
+
+
+@pytest.mark.parametrize("objective", [kind(norm) for kind in (RGBRegression, ABRegression) for norm in ("l1", "l2")])
+def test_the_loss_is_zero_at_the_truth_and_descends_towards_it(objective):
+    truth = RGB / 255 if objective.out_channels == 3 else ab_of(RGB) / 100
+    output = (truth + 0.2).requires_grad_()
+    loss = objective.loss(output, RGB)
+    loss.backward()
+    assert objective.loss(truth, RGB) < 1e-4
+    assert F.relu(output.grad).count_nonzero() == output.numel()       # every output is too high: all slopes are up
+
+
+@pytest.mark.parametrize("objective", [RGBRegression, ABRegression])
+def test_an_unknown_norm_is_named(objective):
+    with pytest.raises(ValueError, match="l1 or l2, got 'l3'"):
+        objective("l3")
+
+
+def one_hot(number):
+    return torch.full((1, 261, 2, 2), -30.0).index_fill(1, torch.tensor([number]), 0)
+
+
+def test_classification_has_an_output_for_every_bin():
+    assert ABClassification.out_channels == len(bins.bin_centers())
+
+
+def test_the_loss_of_a_classifier_is_equation_2_written_densely(samples):
+    objective = ABClassification().fitted_to(samples[:50])
+    output = torch.randn(2, 261, 16, 16, generator=torch.Generator().manual_seed(0))
+    ab = ab_of(RGB)
+    squared = (bins.bin_centers()[None, :, :, None, None] - ab[:, None]).square().sum(2)                   # (B,Q,H,W)
+    near = squared <= squared.topk(5, dim=1, largest=False).values[:, -1:]
+    z = torch.where(near, (-squared / 50).exp(), 0)
+    z = z / z.sum(1, keepdim=True)
+    prior = bins.prior(bins.count([color.to_tensor(samples.rgb[:50])]))
+    w = 1 / (0.5 * prior + 0.5 / 261)
+    v = (w / (prior * w).sum())[z.argmax(1)]
+    expected = -(v * (z * output.log_softmax(1)).sum(1)).mean()
+    assert objective.loss(output, RGB).item() == pytest.approx(expected.item(), rel=1e-3)
+    assert ABClassification(rebalance=1).fitted_to(samples).loss(output, RGB).item() == pytest.approx(
+        -(z * output.log_softmax(1)).sum(1).mean().item(), rel=1e-3)
+
+
+def test_a_classifier_may_answer_at_half_the_size():
+    """Then the truth is the mean of each 2 x 2 pixels."""
+    small = torch.randn(2, 261, 8, 8, generator=torch.Generator().manual_seed(0))
+    mean = ab_of(RGB).reshape(2, 2, 8, 2, 8, 2).mean((3, 5))
+    numbers, shares = bins.soft_encode(mean)
+    expected = -(torch.zeros(2, 261, 8, 8).scatter(1, numbers, shares) * small.log_softmax(1)).sum(1).mean()
+    assert ABClassification().loss(small, RGB).item() == pytest.approx(expected.item(), rel=1e-3)
+    assert ABClassification().decode(small, 100 * color.to_gray(RGB)).shape == RGB.shape
+
+
+def test_a_certain_classifier_decodes_to_its_bin_at_any_temperature():
+    where = int((bins.bin_centers() == torch.tensor([20.0, 30.0])).all(1).nonzero())
+    L = torch.full((1, 1, 4, 4), 60.0)
+    for temperature in (0, 0.38, 1):
+        rgb = ABClassification(temperature=temperature).decode(one_hot(where), L)
+        lab = skimage.color.rgb2lab(rgb.numpy(), channel_axis=1)[0, :, 1, 1]
+        assert lab.tolist() == pytest.approx([60, 20, 30], abs=0.05)
+    assert ABClassification().at(0.7).temperature == 0.7
+
+
+@pytest.mark.parametrize("settings", [{"rebalance": 1.5}, {"temperature": -1}])
+def test_a_classifier_refuses_what_the_paper_does_not_define(settings):
+    with pytest.raises(ValueError, match="must be from 0 to 1"):
+        ABClassification(**settings)
+
+
+def tiny_features():
+    torch.manual_seed(0)
+    return Features(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 5, 3, 2), nn.ReLU()), (1, 3))
+
+
+def test_the_perceptual_loss_adds_the_difference_of_unit_features():
+    network, base = tiny_features(), ABRegression("l2")
+    objective = Perceptual(base, weight=0.3, network=network, base_weight=2)
+    output = torch.randn(2, 2, 16, 16, generator=torch.Generator().manual_seed(0)) / 5
+    decoded = base.decode(output, 100 * color.to_gray(RGB))
+    differences = []
+    for ours, theirs in zip(network(decoded), network(RGB), strict=True):
+        a, b = (x.numpy() / np.sqrt(np.square(x.numpy()).sum(1, keepdims=True) + 1e-20) for x in (ours, theirs))
+        differences.append(np.square(a - b).sum(1).mean())
+    expected = 2 * base.loss(output, RGB).item() + 0.3 * np.mean(differences)
+    assert objective.loss(output, RGB).item() == pytest.approx(expected, rel=1e-4)
+    assert torch.equal(objective.decode(output, 100 * color.to_gray(RGB)), decoded)
+
+
+def test_the_difference_in_features_can_be_descended(samples):
+    rgb = color.to_tensor(samples.rgb[:8])
+    objective = Perceptual(ABRegression(), weight=1, network=tiny_features(), base_weight=0)
+    output = torch.zeros(8, 2, 16, 16, requires_grad=True)
+    optimizer = torch.optim.Adam([output], 0.02)
+    before = objective.loss(output, rgb).item()
+    for _ in range(60):
+        objective.loss(output, rgb).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    assert objective.loss(output, rgb).item() < before / 2
+
+
+def test_perception_without_its_network_is_the_base():
+    output = ab_of(RGB) / 90
+    assert Perceptual(ABRegression("l2")).loss(output, RGB) == ABRegression("l2").loss(output, RGB)
+    with pytest.raises(ValueError, match="one of vgg16, alexnet, classifier"):
+        Perceptual(features="vgg19")
+
+
+def test_a_recipe_names_objectives_and_their_settings():
+    vivid = Recipe("unet", "bins", 32, {"patch": 2}, {"rebalance": 1.0, "temperature": 0.5})
+    assert vivid.build_objective() == ABClassification(1.0, 0.5)
+    assert Recipe(**vivid.as_dict()) == vivid
+    looks = Recipe("unet", "perceptual", settings={"base": "rgb-l2", "weight": 0.5})
+    assert looks.build_objective() == Perceptual(RGBRegression("l2"), 0.5)
+    assert looks.build_objective().out_channels == 3
+    for objective, settings in [("ab-l1", {"temperature": 1}), ("perceptual", {"base": "gan"})]:
+        with pytest.raises(ValueError, match="cannot be set to"):
+            Recipe("unet", objective, settings=settings).build_objective()

@@ -1,0 +1,50 @@
+"""The weights that come with colorlib: small and documented; those for photos are better than no color."""
+
+import re
+
+import numpy as np
+import pytest
+import safetensors
+import torch
+from PIL import Image
+
+from colorlib import color
+from colorlib.colorize.colorizer import Colorizer
+from colorlib.models.weights import load_weights, shipped
+from colorlib.system import paths
+from colorlib.system.errors import RunError
+
+CARDS = (paths.PACKAGE / "models" / "trained" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("path", sorted((paths.PACKAGE / "models" / "trained").glob("*.safetensors")), ids=lambda path: path.stem)
+def test_weights_are_small_and_have_a_card(path):
+    assert path.stat().st_size < 7_000_000
+    with safetensors.safe_open(path, "pt") as file:
+        kinds = {file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
+    assert kinds <= {torch.float16, torch.int64}
+    card = re.search(rf"^## `{path.stem}`\n(.*?)(?=^## |\Z)", CARDS, re.M | re.S)[1]
+    for row in ("Network", "Trained on", "How", "Time", "Measured", "Limits"):
+        assert f"**{row}**" in card, row
+    assert "## License" in CARDS
+
+
+@pytest.mark.parametrize("name", [name for name in shipped() if name.startswith("photos")])
+def test_photos_it_never_saw_come_closer_to_the_truth_than_gray(name):
+    colorizer, errors = Colorizer(name), []
+    for path in sorted(paths.samples_dir().glob("*.jpg")):
+        photo = Image.open(path).convert("RGB")
+        (_, ours), (_, actual) = (color.split_lab(torch.from_numpy(np.array(image)).permute(2, 0, 1)[None])
+                                  for image in (colorizer(photo), photo))
+        errors.append([(ours - actual).square().mean().item(), actual.square().mean().item()])
+    ours, gray = np.mean(errors, 0)
+    assert ours < gray
+
+
+def test_an_unknown_name_is_told_what_there_is():
+    with pytest.raises(RunError, match="no weights 'sepia': give a file, or one of .*photos"):
+        load_weights("sepia")
+
+
+def test_all_names_that_help_and_errors_mention_are_there():
+    assert {"study", "cifar", "cifar-vivid", "photos", "photos-vivid"} <= set(shipped())

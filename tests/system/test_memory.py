@@ -1,0 +1,196 @@
+"""What this kernel may use is read rightly from every kind of control group, and training stays within it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import torch
+
+from colorlib.system import cgroups, memory, processor
+from colorlib.system.distributed import team
+from colorlib.system.errors import RunError
+from colorlib.system.memory import Limit, MiB, group_limit
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+def write(folder, **files):
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(text)
+
+
+@pytest.fixture
+def machine(tmp_path):
+    """A machine's control groups as files: version 1 for memory and cpu, version 2 beside them."""
+    root, proc = tmp_path / "cgroup", tmp_path / "proc"
+    proc.write_text("5:memory:/hub/user\n4:cpu,cpuacct:/hub\n3:cpuset:/\n0::/slice/user\n")
+    write(root / "memory", memory__limit_in_bytes="9223372036854771712\n", memory__usage_in_bytes="5000\n",
+          memory__stat="total_active_file 1000\ntotal_inactive_file 500\n")
+    write(root / "memory/hub", memory__limit_in_bytes="2000000\n", memory__usage_in_bytes="700000\n",
+          memory__stat="total_active_file 100000\ntotal_inactive_file 0\n")
+    write(root / "memory/hub/user", memory__limit_in_bytes="1000000\n", memory__usage_in_bytes="300000\n",
+          memory__stat="cache 5\ntotal_active_file 50000\ntotal_inactive_file 50000\n")
+    write(root / "cpu/hub", **{"cpu.cfs_quota_us": "150000\n", "cpu.cfs_period_us": "100000\n"})
+    write(root / "cpu", **{"cpu.cfs_quota_us": "-1\n", "cpu.cfs_period_us": "100000\n"})
+    write(root / "slice/user", memory__max="max\n", memory__current="10\n", memory__stat="", cpu__max="200000 100000\n")
+    write(root / "slice", memory__max="400000\n", memory__current="150000\n", memory__stat="active_file 50000\n",
+          cpu__max="max 100000\n")
+    return proc, root
+
+
+def test_every_group_from_our_own_up_to_the_outermost_is_looked_at(machine):
+    proc, root = machine
+    names = [str(folder.relative_to(root)) for folder in cgroups.folders("memory", proc, root)]
+    assert names == ["memory/hub/user", "memory/hub", "memory", "slice/user", "slice", "."]
+    assert [str(folder.relative_to(root)) for folder in cgroups.folders("cpu", proc, root)][:2] == ["cpu/hub", "cpu"]
+
+
+def test_a_path_that_is_only_valid_outside_the_container_is_passed_over(machine):
+    proc, root = machine
+    proc.write_text("5:memory:/docker/0123456789\n")
+    assert list(cgroups.folders("memory", proc, root)) == [root / "memory"]
+    assert list(cgroups.folders("memory", proc / "no linux", root)) == []
+
+
+def test_limits_of_both_versions_count_what_is_used_but_for_cached_files(machine):
+    _, root = machine
+    assert group_limit(root / "memory/hub/user") == Limit("its control group", 1_000_000, 200_000)
+    assert group_limit(root / "memory/hub") == Limit("its control group", 2_000_000, 600_000)
+    assert group_limit(root / "slice") == Limit("its control group", 400_000, 100_000)
+    assert group_limit(root / "slice/user") is None, "max is no limit"
+    assert group_limit(root) is None, "the root of version 2 has no such files"
+
+
+def test_the_tightest_limit_counts(machine, monkeypatch):
+    proc, root = machine
+    folders = cgroups.folders
+    monkeypatch.setattr(cgroups, "folders", lambda controller: folders(controller, proc, root))
+    assert memory.tightest_limit(torch.device("cpu"), team()).left == 300_000
+    monkeypatch.setenv("MEM_LIMIT", str(memory.private_memory() + 2 * MiB))
+    write(root / "slice", memory__max="max")
+    write(root / "memory/hub/user", memory__limit_in_bytes=str(2**40))
+    write(root / "memory/hub", memory__limit_in_bytes=str(2**40))
+    tightest = memory.tightest_limit(torch.device("cpu"), team())
+    assert tightest.name == "MEM_LIMIT"
+    assert tightest.left < 3 * MiB
+
+
+def test_without_any_limit_the_machine_counts(monkeypatch):
+    monkeypatch.delenv("MEM_LIMIT", raising=False)
+    monkeypatch.setattr(cgroups, "folders", lambda controller: [])
+    (limit,) = memory.limits()
+    assert limit.total == psutil.virtual_memory().total == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def test_a_limit_that_is_no_number_is_named(monkeypatch):
+    monkeypatch.setenv("MEM_LIMIT", "1G")
+    with pytest.raises(RunError, match="MEM_LIMIT must be a number of bytes, as in 1073741824, got '1G'"):
+        memory.limits()
+
+
+def test_cores_are_those_of_the_quota(machine, monkeypatch):
+    proc, root = machine
+    quotas = [processor.cpu_quota(folder) for folder in cgroups.folders("cpu", proc, root)]
+    assert quotas == [1.5, None, 2.0, None, None]
+    folders = cgroups.folders
+    monkeypatch.setattr(cgroups, "folders", lambda controller: folders(controller, proc, root))
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical: 8)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(16)), raising=False)
+    assert processor.cores() == 2
+
+
+def test_own_memory_grows_with_what_is_taken():
+    before = memory.private_memory()
+    taken = np.ones(50 * MiB, np.uint8)
+    assert memory.private_memory() - before == pytest.approx(taken.nbytes, rel=0.1)
+
+
+FAULTS = """
+import resource, torch
+from colorlib.system import memory
+
+def taken(steps):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(steps):
+        torch.zeros(60 * memory.MiB, dtype=torch.uint8)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+print(taken(10))
+with memory.keep_freed_memory():
+    taken(10)
+    print(taken(10))
+    held = memory.private_memory()
+print(held - memory.private_memory())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
+def test_freed_memory_is_kept_for_the_next_step_and_given_back_in_the_end():
+    """In pages that the system had to fill while 60 MiB were taken and freed ten times, in a process of its own."""
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    before, within, given_back = map(int, done.stdout.split())
+    pages = 60 * MiB // os.sysconf("SC_PAGE_SIZE")
+    assert before >= 10 * pages
+    assert within < pages
+    assert given_back > 50 * MiB
+
+
+def test_what_fits_is_shared_by_the_processes_of_a_machine(machine, monkeypatch):
+    proc, root = machine
+    folders = cgroups.folders
+    monkeypatch.setattr(cgroups, "folders", lambda controller: folders(controller, proc, root))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
+    assert memory.tightest_limit(torch.device("cpu"), team()).left == pytest.approx(100_000, abs=1)
+    monkeypatch.setenv("MEM_LIMIT", "3000000000")
+    (promised,) = [limit for limit in memory.limits(3) if limit.name == "MEM_LIMIT"]
+    assert promised.used == pytest.approx(3 * memory.private_memory(), rel=0.1)
+
+
+def small_kernel(script, mib=1024):
+    command = [sys.executable, BENCHMARKS / "small_kernel.py", "--mib", str(mib), "--", sys.executable, "-c", script]
+    no_gpu = os.environ | {"CUDA_VISIBLE_DEVICES": ""}             # whose driver takes memory of its own
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=no_gpu)
+    if done.returncode == 77:
+        pytest.skip(done.stdout.strip())
+    return done
+
+
+TRAIN = """
+import numpy as np, torch
+from dataclasses import replace
+from colorlib.data.images import Images
+from colorlib.models.recipe import Recipe
+from colorlib.training.config import TrainConfig
+from colorlib.training.loop import fit
+rgb = np.lib.format.open_memmap(FILE, "w+", np.uint8, (COUNT, 3, SIZE, SIZE))
+rgb[:] = np.random.default_rng(0).integers(0, 256, (1, 3, SIZE, SIZE))
+images = Images("noise", rgb, np.zeros(COUNT, np.int64), np.arange(COUNT), ("noise",), "made up")
+train, valid = images.hold_out(64)
+train = replace(train, rgb=train.rgb[:128]) if SIZE > 32 else train
+class Few(Images):
+    def steps(self, batch_size):
+        return 2
+train = Few(**vars(train))
+fit(Recipe(size=SIZE), train, valid, TrainConfig(num_epochs=1, threads=1), DIR)
+"""
+
+
+@pytest.mark.parametrize(("count", "size"), [(46_000, 32), (256, 128)], ids=["32 px", "128 px"])
+def test_the_studys_network_trains_in_a_real_kernel_of_1_gib(count, size, tmp_path):
+    """As many images as CIFAR-10 has, and the size that ended the study's kernels; batches of 64."""
+    script = TRAIN.replace("COUNT", str(count)).replace("SIZE", str(size))
+    done = small_kernel(script.replace("FILE", repr(str(tmp_path / "rgb"))).replace("DIR", repr(str(tmp_path / "run"))))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "0 killed for memory" in done.stdout
+    assert "batches of 64 in micro-batches of" in done.stdout
+
+
+def test_the_small_kernel_is_really_small():
+    done = small_kernel("import numpy; numpy.ones(2 * 2**30, numpy.uint8)", mib=256)
+    assert done.returncode != 0
+    assert "1 killed for memory" in done.stdout

@@ -1,0 +1,115 @@
+"""What a step needs is counted before it is taken, and a batch that does not fit is computed in parts."""
+
+import gc
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tiny import CONFIG, RECIPE, divide
+
+from colorlib.models.recipe import Recipe
+from colorlib.system import memory
+from colorlib.system.errors import RunError
+from colorlib.system.memory import Limit, MiB
+from colorlib.training.footprint import Footprint, estimate_footprint
+from colorlib.training.loop import fit
+
+WITHOUT_A_GPU = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU has its own memory to count")
+
+
+def loss(model, rgb):
+    return model(rgb[:, :1].float() / 255).square().mean()
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_what_is_kept_for_the_backward_pass_is_counted(precision):
+    """By hand: ReLU and batch norm each keep their tensor of 4 channels; two convolutions keep what went in."""
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.ReLU(), torch.nn.BatchNorm2d(4))
+    bytes_each = 4 if precision == "float32" else 2
+
+    def in_precision(model, rgb):
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+            return model(rgb[:, :1].float() / 255).sum()
+
+    need = estimate_footprint(model, in_precision, 10, copies=3)
+    pixels = 10 * 10
+    kept = pixels * bytes_each + pixels * 4 * bytes_each          # the gray input, and ReLU's output
+    assert need.per_image == 2.5 * kept
+    weights = (4 * 9 + 4) + 4 * 4
+    assert need.fixed == 3 * (weights * 4 + 8), "batch norm counts its batches in an int64"
+    assert model[2].num_batches_tracked == 0, "counting is not training"
+
+
+def test_nothing_of_the_count_stays_in_memory():
+    def parameters():
+        gc.collect()
+        return sum(type(thing) is torch.nn.Parameter for thing in gc.get_objects())
+
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.ReLU(), torch.nn.BatchNorm2d(4))
+    before = parameters()
+    estimate_footprint(model, loss, 10, copies=3)
+    assert parameters() == before
+
+
+def test_images_too_large_for_any_machine_are_counted_without_taking_memory():
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.ReLU())
+    before = memory.private_memory()
+    need = estimate_footprint(model, loss, 2**20, copies=1)
+    assert need.per_image > 2**40
+    assert memory.private_memory() - before < 100 * MiB
+
+
+def test_the_micro_batch_is_the_whole_or_equal_parts_that_fit():
+    need = Footprint(size=64, fixed=100, per_image=10)
+    assert need.micro_batch(64, Limit("x", 1000, 0)) == 64, "0.9 * 1000 - 100 = 800 is room for 80"
+    assert need.micro_batch(100, Limit("x", 1000, 0)) == 50
+    assert need.micro_batch(170, Limit("x", 1000, 0)) == 57, "three parts, the last of 56"
+    assert need.micro_batch(64, Limit("x", 1000, 877)) == 1
+    with pytest.raises(RunError, match="one image of 64 px .* this x allows: images of 56 px would fit"):
+        Footprint(64, 0, 10 * MiB).micro_batch(8, Limit("this x", 90 * MiB, 81 * MiB))
+    with pytest.raises(RunError, match="end other notebooks, or take a smaller network"):
+        Footprint(64, 100, 10).micro_batch(8, Limit("x", 100, 0))
+
+
+@WITHOUT_A_GPU
+def test_short_of_memory_training_takes_smaller_parts_and_says_so(samples, tmp_path, monkeypatch, capsys):
+    train, valid = divide(samples)
+    recipe = replace(RECIPE, options={"depth": 8, "width": 8, "batch_norm": False})
+    config = replace(CONFIG, batch_size=160, precision="float32", num_epochs=3)
+    whole = fit(recipe, train, valid, config, tmp_path / "whole")
+    assert "micro-batches of 160" in capsys.readouterr().out
+    left = 4 * MiB
+    monkeypatch.setattr(memory, "limits", lambda processes: [Limit("a small kernel", 100 * MiB, 100 * MiB - left)])
+    parts = fit(recipe, train, valid, config, tmp_path / "parts")
+    out = capsys.readouterr().out
+    assert "160 images at once do not fit, 4 MiB are left of the 100 that a small kernel allows" in out
+    assert "micro-batches of 160" not in out
+    np.testing.assert_allclose(parts.history["loss"], whole.history["loss"], rtol=1e-5)
+    for ours, theirs in zip(parts.model.parameters(), whole.model.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+
+
+@WITHOUT_A_GPU
+def test_a_run_keeps_the_micro_batch_that_it_began_with(samples, tmp_path, monkeypatch, capsys):
+    train, valid = divide(samples)
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "limits", lambda processes: [Limit("a small kernel", 2 * MiB, 0)])
+        fit(RECIPE, train, valid, replace(CONFIG, num_epochs=1), tmp_path)
+        begun = capsys.readouterr().out.split("micro-batches of ")[1]
+        assert not begun.startswith("32")
+        patch.setattr(memory, "limits", lambda processes: [Limit("a smaller kernel", int(1.9 * MiB), 0)])
+        fit(RECIPE, train, valid, replace(CONFIG, num_epochs=2), tmp_path)
+        assert capsys.readouterr().out.split("micro-batches of ")[1] == begun
+    fit(RECIPE, train, valid, replace(CONFIG, num_epochs=3), tmp_path)
+    assert capsys.readouterr().out.split("micro-batches of ")[1] == begun
+
+
+def test_one_image_at_once_is_refused_where_batch_norm_has_no_variance(samples, tmp_path):
+    train, valid = divide(samples)
+    deep = Recipe("unet", "ab-l1", 16, {"width": 4, "depth": 5})
+    with pytest.raises(RunError, match="cannot train on 1 image at once where the network sees 16 px as one pixel"):
+        fit(deep, train, valid, replace(CONFIG, batch_size=1), tmp_path / "refused")
+    run = fit(deep, train[:66], valid, replace(CONFIG, batch_size=33, micro_batch=32, num_epochs=1), tmp_path / "run")
+    assert len(run.epochs) == 1, "33 images are not 32 and one"
+

@@ -1,0 +1,94 @@
+"""The course of the learning rate, and the average of the weights, against their definitions."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from tiny import CONFIG, RECIPE, divide
+
+from colorlib.system import processor
+from colorlib.training.loop import fit
+from colorlib.training.optimizers import OPTIMIZERS, one_cycle, update_ema
+from colorlib.training.runs import RunDir
+from colorlib.training.trainer import Trainer
+
+
+def test_one_cycle_rises_along_a_line_and_falls_along_half_a_cosine():
+    assert [one_cycle(p) for p in (0, 0.1, 0.2, 0.6, 1)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+    assert one_cycle(0.4) == pytest.approx((1 + 2**-0.5) / 2), "a quarter of the way down: (1 + cos 45 degrees) / 2"
+
+
+def test_one_cycle_is_torchs_own_in_two_phases():
+    """OneCycleLR's falling phase; it rises along a cosine instead of a line, and ends above zero, so only there."""
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=1)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1, total_steps=1001, pct_start=0.2, final_div_factor=1e9)
+    for step in range(1001):
+        if step >= 200:
+            assert one_cycle(step / 1000) == pytest.approx(optimizer.param_groups[0]["lr"], abs=0.005)
+        optimizer.step()
+        if step < 1000:
+            theirs.step()
+
+
+def test_the_learning_rate_follows_its_schedule_in_training(samples, tmp_path):
+    train, _ = divide(samples)
+    trainer = Trainer(RECIPE, train, replace(CONFIG, schedule="one-cycle", lr=0.01), RunDir(tmp_path, {}), None)
+    seen = []
+    for _ in range(trainer.total):
+        seen.append(trainer.lr)
+        trainer.step += 1
+    assert seen == pytest.approx([0.01 * one_cycle((i + 0.5) / 16) for i in range(16)])
+    trainer.step, trainer.halvings = 8, 2
+    assert trainer.lr == pytest.approx(0.01 * one_cycle(8.5 / 16) / 4)
+
+
+def test_momentum_is_the_sum_of_its_definition():
+    """Two steps by hand, with a gradient of 1: v = 1, then 0.9 + 1."""
+    weight = torch.nn.Parameter(torch.zeros(1))
+    optimizer = OPTIMIZERS["momentum"]([weight], lr=0.1)
+    for expected in (-0.1, -0.1 - 0.19):
+        weight.grad = torch.ones(1)
+        optimizer.step()
+        assert weight.item() == pytest.approx(expected)
+
+
+def test_the_average_is_the_sum_of_its_definition():
+    """Three updates by hand: weights 1, 2, 3; decays min(0.15, (1 + n) / (10 + n)) = 0.1, 0.15, 0.15."""
+    model, average = torch.nn.BatchNorm1d(1), torch.nn.BatchNorm1d(1)
+    torch.nn.init.zeros_(average.weight)
+    expected = 0.0
+    for step, (value, decay) in enumerate([(1, 0.1), (2, 0.15), (3, 0.15)]):
+        torch.nn.init.constant_(model.weight, value)
+        model.running_mean.fill_(value)
+        update_ema(average, model, decay=0.15, step=step)
+        expected = decay * expected + (1 - decay) * value
+    assert average.weight.item() == pytest.approx(expected)
+    assert average.running_mean.item() == 3
+
+
+def test_the_average_is_what_is_measured_and_given_back(samples, tmp_path):
+    train, valid = divide(samples)
+    config = replace(CONFIG, ema=0.9, precision="float32")
+    run = fit(RECIPE, train, valid, config, tmp_path / "average")
+    plain = fit(RECIPE, train, valid, replace(config, ema=0), tmp_path / "plain")
+    torch.testing.assert_close(torch.tensor(run.history["loss"]), torch.tensor(plain.history["loss"]))
+    average = RECIPE.build_model(0)
+    with processor.computing(threads=1):
+        trainer = Trainer(RECIPE, train, replace(config, ema=0), RunDir(tmp_path / "again", {}), None)
+        for epoch in range(2):
+            for rgb in train.batches(32, 0, epoch):
+                trainer.learn(rgb)
+                update_ema(average, trainer.network, 0.9, trainer.step - 1)
+    for ours, theirs in zip(run.model.parameters(), average.parameters(), strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert run.history["valid_loss"][-1] != plain.history["valid_loss"][-1]
+
+
+def test_weight_decay_and_adamw_are_torchs(samples, tmp_path):
+    """One step of AdamW shrinks the weights by lr * weight_decay, beside moving each by at most lr."""
+    few = samples[:8]
+    config = replace(CONFIG, num_epochs=1, batch_size=8, lr=0.05, optimizer="adamw", weight_decay=0.1)
+    run = fit(RECIPE, few, samples[8:60], replace(config, precision="float32"), tmp_path)
+    for after, before in zip(run.model.parameters(), RECIPE.build_model(0).parameters(), strict=True):
+        assert (after - before * (1 - 0.05 * 0.1)).abs().max() <= 0.05001
+        assert (after - before).abs().max() > 0.03

@@ -1,0 +1,185 @@
+"""Nothing that was learned is lost: kills, Ctrl-C, damaged checkpoints, a second process."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields, replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+from tiny import CONFIG, EVERYTHING, RECIPE, as_kind, contents
+
+from colorlib.data.images import Images
+from colorlib.system.errors import RunError
+from colorlib.training import runs
+from colorlib.training.checkpoints import load_state
+from colorlib.training.loop import fit
+
+
+class Interrupting(Images):
+    """Images during whose third batch somebody presses Ctrl-C, ``times`` times."""
+
+    times = 1
+
+    def batches(self, *arguments):
+        for i, batch in enumerate(super().batches(*arguments)):
+            for _ in range(self.times if i == 2 else 0):
+                os.kill(os.getpid(), signal.SIGINT)
+            yield batch
+
+
+class Impatient(Interrupting):
+    times = 2
+
+
+def test_interrupted_it_keeps_all_up_to_that_step_and_goes_on(split, tmp_path, capsys):
+    train, valid = split
+    whole = fit(RECIPE, train, valid, CONFIG, tmp_path / "whole")
+    stopped = fit(RECIPE, as_kind(Interrupting, train), valid, CONFIG, tmp_path / "stopped")
+    assert "stopped after step 3 of 16" in capsys.readouterr().out
+    assert len(stopped.epochs) == 0
+    assert contents(fit(RECIPE, train, valid, CONFIG, tmp_path / "stopped")) == contents(whole)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_second_ctrl_c_stops_at_once_and_the_run_goes_on_all_the_same(split, tmp_path):
+    whole = fit(RECIPE, *split, CONFIG, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        fit(RECIPE, as_kind(Impatient, split[0]), split[1], CONFIG, tmp_path / "stopped")
+    assert contents(fit(RECIPE, *split, CONFIG, tmp_path / "stopped")) == contents(whole)
+
+
+SCRIPT = """
+from colorlib import data
+from tiny import RECIPE, TrainConfig, divide
+from colorlib.training.loop import fit
+config = TrainConfig(**CONFIG)
+run = fit(RECIPE, *divide(data.load("samples", "train", 16)), config, DIR)
+print("returned after step", int(run.history["step"][-1]) if len(run.history["step"]) else 0)
+"""
+
+
+def start(directory, config):
+    settings = {field.name: getattr(config, field.name) for field in fields(config)}
+    script = SCRIPT.replace("DIR", repr(str(directory))).replace("CONFIG", repr(settings))
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c,
+                            cwd=Path(__file__).parents[1])
+
+
+def hear_ctrl_c():
+    """As a terminal's children do; those of a shell that runs tests in the background are deaf to it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def last_saved(directory):
+    file = directory / "history.csv"
+    return file.stat().st_mtime_ns if file.exists() else None
+
+
+def wait_until_it_saves(directory, process, before):
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        if last_saved(directory) != before:
+            return
+        time.sleep(0.01)
+    raise AssertionError("training ended, or did not start, before it could be stopped")
+
+
+@pytest.mark.parametrize(("stop", "precision"), [
+    (signal.SIGKILL, "float32"), (signal.SIGKILL, "bfloat16"), (signal.SIGINT, "float32")],
+    ids=["killed", "killed in bfloat16", "Ctrl-C"])
+def test_stopped_and_started_again_it_ends_with_the_same_bytes(stop, precision, split, tmp_path):
+    config = replace(CONFIG, num_epochs=12, save_seconds=0, precision=precision, **EVERYTHING)
+    whole = fit(RECIPE, *split, config, tmp_path / "whole")
+    for _ in range(3):
+        before = last_saved(tmp_path / "stopped")
+        process = start(tmp_path / "stopped", config)
+        wait_until_it_saves(tmp_path / "stopped", process, before)
+        os.kill(process.pid, stop)
+        output, _ = process.communicate()
+        if stop == signal.SIGINT:
+            assert process.returncode == 0, "Ctrl-C must return what was learned, not raise"
+            assert "returned after step" in output
+    (tmp_path / "stopped" / f".last.ckpt.{process.pid}.tmp").write_bytes(b"what a kill while writing leaves")
+    assert contents(fit(RECIPE, *split, config, tmp_path / "stopped")) == contents(whole)
+    assert not list((tmp_path / "stopped").glob(".*.tmp"))
+
+
+def test_killed_before_any_one_of_its_writes_it_still_ends_whole(split, tmp_path, monkeypatch):
+    def dying(write, number, written):
+        def wrapped(*arguments):
+            if next(written) == number:
+                raise SystemExit
+            return write(*arguments)
+        return wrapped
+
+    config = replace(CONFIG, save_seconds=0, num_epochs=1)
+    whole = fit(RECIPE, *split, config, tmp_path / "whole")
+    writes = 0
+    for number in count(1):
+        try:
+            with monkeypatch.context() as patch:
+                written = count(1)
+                for name in ("write_atomic", "save_state"):
+                    patch.setattr(runs, name, dying(getattr(runs, name), number, written))
+                fit(RECIPE, *split, config, tmp_path / str(number))
+            break
+        except SystemExit:
+            writes = number
+        assert contents(fit(RECIPE, *split, config, tmp_path / str(number))) == contents(whole)
+    # config; history and state at the beginning, after each of 8 steps, before and after validation; the best weights
+    assert writes == 1 + 2 * (1 + 8 + 2) + 1
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short"])
+def test_without_its_last_checkpoint_it_goes_on_from_the_last_whole_epoch(damage, split, tmp_path, capsys):
+    whole = fit(RECIPE, *split, CONFIG, tmp_path / "whole")
+    (tmp_path / "half").mkdir()
+    for name in ("config.json", "history.csv", "previous.ckpt", "last.ckpt"):
+        shutil.copy(tmp_path / "whole" / name, tmp_path / "half" / name)
+    last = tmp_path / "half" / "last.ckpt"
+    if damage == "missing":                                 # a kill between the two renames leaves it so
+        last.unlink()
+    else:
+        last.write_bytes(last.read_bytes()[:1000])
+    assert load_state(tmp_path / "half" / "previous.ckpt")["step"] == 8
+    again = fit(RECIPE, *split, CONFIG, tmp_path / "half")
+    assert ("last.ckpt is damaged; going on from previous.ckpt, after step 8" in capsys.readouterr().out) == (
+        damage == "cut short")
+    assert contents(again)["last.ckpt"] == contents(whole)["last.ckpt"]
+    assert contents(again)["history.csv"] == contents(whole)["history.csv"]
+
+
+def test_two_damaged_checkpoints_say_what_to_delete(split, tmp_path):
+    fit(RECIPE, *split, CONFIG, tmp_path)
+    for name in ("last.ckpt", "previous.ckpt"):
+        (tmp_path / name).write_bytes(b"nothing")
+    with pytest.raises(RunError, match=r"previous.ckpt is damaged: delete .* and train again"):
+        fit(RECIPE, *split, CONFIG, tmp_path)
+
+
+def test_a_damaged_config_says_what_to_delete(split, tmp_path):
+    for content in ("", "[1]"):
+        (tmp_path / "config.json").write_text(content)
+        with pytest.raises(RunError, match=r"config.json is damaged: delete .* and train again"):
+            fit(RECIPE, *split, CONFIG, tmp_path)
+
+
+def test_a_second_process_is_refused_until_the_first_ends(split, tmp_path):
+    config = replace(CONFIG, num_epochs=500)
+    process = start(tmp_path, config)
+    try:
+        wait_until_it_saves(tmp_path, process, None)
+        with pytest.raises(RunError, match="another process trains in"):
+            fit(RECIPE, *split, config, tmp_path)
+    finally:
+        process.kill()
+        process.communicate()
+    (tmp_path / "last.ckpt").unlink()
+    (tmp_path / "config.json").unlink()
+    fit(RECIPE, *split, CONFIG, tmp_path)
+
