@@ -1,8 +1,8 @@
-# make course    run the notebooks with the data at hand, look at runs/course/*.html
+# make course    run the notebooks with the data that is there; the results are runs/course/*.html
 # make data      download CIFAR-10 and Animals-10 into data/
 # make test      all tests, notebooks included
 # make lab       open the notebooks in JupyterLab
-# make app       color photos of your own on a web page
+# make app       color your own photos on a web page
 # make bench     measure speed on this machine
 # make fuzz      color 10,000 damaged files
 # make clean     remove the environment, the runs and the caches (not the downloads)
@@ -38,15 +38,15 @@ bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
 
 fuzz: $(READY)
-	COLORLIB_FUZZ=10000 $(BIN)/pytest tests/test_fuzz.py --hypothesis-show-statistics
+	COLORLIB_FUZZ=10000 $(BIN)/pytest tests/data/test_fuzz.py --hypothesis-show-statistics
 
 clean:
 	rm -rf .venv runs data/cache .pytest_cache .ruff_cache
 
-# Made anew when pyproject.toml changes, and complete or not at all: the stamp comes last.
+# Built again when pyproject.toml changes. The stamp comes last, so a half-built environment is not used.
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"colorlib needs Python 3.10 or newer, $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet torch torchvision --index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --editable '.[dev,hub,heic,measures,cluster,app,browser]'
+	$(BIN)/pip install --quiet --editable '.[dev,test,hub,heic,measures,cluster,app,browser]'
 	@touch $@

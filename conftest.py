@@ -1,4 +1,4 @@
-"""Tests, and the kernels of tested notebooks, compute little, download nothing and write in a folder of their own."""
+"""Settings of tests and of the kernels of tested notebooks: the smallest budget, no downloads, a temporary home."""
 
 import os
 import shutil
@@ -15,5 +15,5 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave nothing behind."""
+    """Delete the temporary home."""
     shutil.rmtree(config.colorlib_home, ignore_errors=True)

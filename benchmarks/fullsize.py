@@ -1,7 +1,7 @@
-"""Time and memory to color photos of 0.1 to 100 megapixels, each size in a process of its own.
+"""Time and memory to color photos of 0.1 to 100 megapixels, each size in its own process.
 
-The time is that of the call, without reading and writing the file; the memory is the most that the process took,
-the photo and its colored copy included.
+The time is that of the call, without reading and writing the file. The memory is the peak of the process, with the
+photo and its colored copy.
 """
 
 import argparse
@@ -20,14 +20,14 @@ MEGAPIXELS = (0.1, 1, 12, 50, 100)
 
 
 def photo(megapixels: float) -> Image.Image:
-    """A photo-like picture, three parts wide and two high: smooth noise of several scales."""
+    """Smooth noise with an aspect of 3:2, in place of a photo."""
     height = round((megapixels * 1e6 / 1.5) ** 0.5)
     noise = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize((round(1.5 * height), height), Image.Resampling.BICUBIC)
 
 
 def measure(megapixels: float, weights: str, threads: int) -> None:
-    """Color one photo three times, and print a line."""
+    """Color one photo three times and print a line."""
     torch.set_num_threads(threads)
     colorizer, image = Colorizer(weights), photo(megapixels)
     colorizer(photo(0.01))
@@ -37,10 +37,10 @@ def measure(megapixels: float, weights: str, threads: int) -> None:
         colorizer(image)
         seconds.append(time.perf_counter() - start)
     start = time.perf_counter()
-    colorizer.look(image.convert("RGB"))
+    colorizer.lightness_and_output(image.convert("RGB"))
     network = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{megapixels:6} MP  {image.width:6} x {image.height:<6} {min(seconds):7.2f} s  of it the small copy "
+    print(f"{megapixels:6} MP  {image.width:6} x {image.height:<6} {min(seconds):7.2f} s  of which the small copy "
           f"{network:.2f} s  {min(seconds) / megapixels:.3f} s per MP  {peak:6.0f} MiB", flush=True)
 
 

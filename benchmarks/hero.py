@@ -1,4 +1,4 @@
-"""The picture at the top of the README: gray, colored with care, vivid, actual; ``python benchmarks/hero.py``."""
+"""Make the picture at the top of the README: rows of gray, photos, photos-vivid and actual."""
 
 import argparse
 from pathlib import Path
@@ -9,13 +9,13 @@ from PIL import Image
 from colorlib.colorize.colorizer import Colorizer, gray_copy
 from colorlib.system import paths
 
-SAMPLES = ("mountains", "fig_in_red_bowl", "dahlia", "autumn_forest")       # none is ShareAlike
+SAMPLES = ("mountains", "fig_in_red_bowl", "dahlia", "autumn_forest")       # none has a ShareAlike license
 WIDTH, HEIGHT = 300, 200
 GAP = 6
 
 
-def cut(photo: Image.Image) -> Image.Image:
-    """The middle of a photo, three parts wide and two high."""
+def crop_center(photo: Image.Image) -> Image.Image:
+    """Center of a photo, at an aspect of 3:2."""
     height = min(photo.height, photo.width * HEIGHT // WIDTH)
     width = height * WIDTH // HEIGHT
     left, top = (photo.width - width) // 2, (photo.height - height) // 2
@@ -23,12 +23,12 @@ def cut(photo: Image.Image) -> Image.Image:
 
 
 def main() -> None:
-    """Color the samples, and put them side by side."""
+    """Color the samples and write the sheet."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", default=Path(__file__).with_name("hero.jpg"))
     options = parser.parse_args()
     photos = [Image.open(paths.samples_dir() / f"{name}.jpg").convert("RGB") for name in SAMPLES]
-    rows = [[cut(image) for image in images]
+    rows = [[crop_center(image) for image in images]
             for images in (map(gray_copy, photos), map(Colorizer("photos"), photos),
                            map(Colorizer("photos-vivid"), photos), photos)]
     sheet = np.full((len(rows) * (HEIGHT + GAP) - GAP, len(photos) * (WIDTH + GAP) - GAP, 3), 255, np.uint8)

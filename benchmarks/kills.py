@@ -1,7 +1,7 @@
-"""Kill a training with SIGKILL at random moments, start it again each time, and compare the files that it leaves.
+"""Kill a training with SIGKILL at random moments, start it again each time, and compare its files.
 
-They must be equal to the byte to those of an undisturbed run: weights, optimizer, averages and history. It saves after
-every step, so that many kills hit a file that is being written. Needs a system that can fork.
+Weights, optimizer, averages and history must be equal to the byte to those of a run without interruption. The run saves
+after every step, so that many kills hit a file that is being written. Needs a system with fork.
 """
 
 import argparse
@@ -17,26 +17,25 @@ from pathlib import Path
 import torch
 
 from colorlib import data
-from colorlib.color.lab import to_gray
 from colorlib.data.images import Images
+from colorlib.models.predict import batch_loss
 from colorlib.models.recipe import Recipe
 from colorlib.training.config import TrainConfig
-from colorlib.training.footprint import estimate_footprint
 from colorlib.training.loop import fit
 
-RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8})
+RECIPE = Recipe("study", "ab-l1", 16, {"depth": 8})
 EPOCHS = 10              # with 8 steps each
 KILLS_PER_RUN = 10
 
 
 def settings(precision: str) -> TrainConfig:
-    """All at once: averages, a cycle of learning rates, micro-batches that do not divide the batch."""
+    """Settings with a moving average, one cycle of learning rates, and micro-batches that do not divide the batch."""
     return TrainConfig(EPOCHS, 32, 0.003, "adamw", weight_decay=0.01, schedule="one-cycle", ema=0.99, threads=1,
                        precision=precision, micro_batch=20, save_seconds=0)
 
 
 def start(train: Images, valid: Images, config: TrainConfig, folder: Path) -> int:
-    """Go on with a run in a child process, silently; its number."""
+    """Start or resume a run in a child process without output, and return its process id."""
     if child := os.fork():
         return child
     status = 1
@@ -51,12 +50,12 @@ def start(train: Images, valid: Images, config: TrainConfig, folder: Path) -> in
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All that a run leaves behind."""
+    """Names and bytes of all files of a run."""
     return {file.name: file.read_bytes() for file in sorted(folder.iterdir())}
 
 
-def whole_run(train: Images, valid: Images, config: TrainConfig, folder: Path) -> dict[str, bytes]:
-    """What an undisturbed run, or what is left of one, ends with."""
+def finished_run(train: Images, valid: Images, config: TrainConfig, folder: Path) -> dict[str, bytes]:
+    """Train to the end, from the start or from a killed run, and return the files."""
     _, status = os.waitpid(start(train, valid, config, folder), 0)
     if status:
         sys.exit(f"training failed in {folder}")
@@ -64,22 +63,21 @@ def whole_run(train: Images, valid: Images, config: TrainConfig, folder: Path) -
 
 
 def kill(train: Images, valid: Images, config: TrainConfig, folder: Path, wait: float) -> Iterator[str]:
-    """Start or go on, kill after some seconds; what was hit: nothing if it ended before."""
+    """Start or resume a run, kill it after some seconds, and yield what the kill hit; nothing if the run ended before."""
     child = start(train, valid, config, folder)
     time.sleep(wait)
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        # .last.ckpt.1234.tmp is last.ckpt, by process 1234
+        # process 1234 writes last.ckpt as .last.ckpt.1234.tmp
         writing = [file.name[1:].rsplit(".", 2)[0] for file in folder.glob("*.tmp")] if folder.exists() else []
         yield f"writing {writing[0]}" if writing else "between two writes"
 
 
 def prepare() -> None:
-    """What torch does once, done here, so that kills do not hit this more often than training."""
-    torch.set_num_threads(1)                                    # a process with more cannot fork
-    objective = RECIPE.build_objective()
-    estimate_footprint(RECIPE.build_model(), lambda model, rgb: objective.loss(model(to_gray(rgb)), rgb), RECIPE.size, 1)
+    """Initialize torch once before forking, so that kills hit training more often than initialization."""
+    torch.set_num_threads(1)                                    # a process with several threads cannot fork
+    batch_loss(RECIPE.build_model(), RECIPE.build_objective(), torch.zeros(2, 3, 16, 16)).backward()
 
 
 def main() -> None:
@@ -95,7 +93,7 @@ def main() -> None:
         config = settings(precision)
         with tempfile.TemporaryDirectory() as folder:
             began = time.monotonic()
-            expected = whole_run(train, valid, config, Path(folder) / "whole")
+            expected = finished_run(train, valid, config, Path(folder) / "whole")
             seconds = time.monotonic() - began
             hits: list[str] = []
             run = 0
@@ -103,11 +101,11 @@ def main() -> None:
                 path = Path(folder) / str(run)
                 for _ in range(KILLS_PER_RUN):
                     hits += kill(train, valid, config, path, moments.uniform(0, seconds / 4))
-                found = whole_run(train, valid, config, path)
+                found = finished_run(train, valid, config, path)
                 if odd := [name for name in sorted(expected | found) if found.get(name) != expected.get(name)]:
-                    sys.exit(f"{precision}: after {len(hits)} kills not the same bytes in {', '.join(odd)}")
+                    sys.exit(f"{precision}: after {len(hits)} kills, other bytes in {', '.join(odd)}")
                 run += 1
-        print(f"{precision}: {len(hits)} kills in {run} runs, each ended with the same bytes as an undisturbed run of "
+        print(f"{precision}: {len(hits)} kills in {run} runs, each ended with the same bytes as a run without interruption of "
               f"{seconds:.1f} s; " + ", ".join(f"{hits.count(kind)} {kind}" for kind in sorted(set(hits))))
 
 

@@ -1,9 +1,9 @@
-"""Objectives compared on equal training time: ``python benchmarks/objectives.py OUT``, killed and started at will.
+"""Compare objectives at equal training time: ``python benchmarks/objectives.py OUT``. After a kill, start it again.
 
-How many photos a second each objective trains with is timed first and kept in OUT/speeds.json, so that a run that is
-started again has the same plan; then every variant trains for as long, with several seeds. OUT/objectives.csv has a
-row for each training, measured on 2,000 photos of CIFAR-10 held out (not by recognition: the classifier learned from
-half of them). The network is the same for all but for its last layer, and for the study's own.
+First the speed of each objective is timed, in photos per second, and kept in OUT/speeds.json, so that the benchmark has
+the same plan when it is started again. Then every variant trains for the same time, with several seeds.
+OUT/objectives.csv has a row per training, measured on 2,000 held-out photos of CIFAR-10 (but not on recognition, since
+the classifier was trained on half of them). All variants but the study's have the same network, except its last layer.
 """
 
 import argparse
@@ -14,10 +14,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
+import pandas as pd
 
 from colorlib import data
-from colorlib.metrics.evaluation import EVERY
+from colorlib.metrics.evaluation import MEASURES
 from colorlib.models.recipe import Recipe
 from colorlib.study.study import Row, Study, Trial
 from colorlib.study.tables import write_table
@@ -28,8 +28,8 @@ from colorlib.training.loop import fit
 NET = {"width": 32, "depth": 3, "patch": 2}
 HALF = NET | {"full_size": False}
 RECIPES: Mapping[str, Recipe] = {
-    "study: CourseNet, RGB L2": Recipe("course", "rgb-l2"),
-    "study: CourseNet, RGB L1": Recipe("course", "rgb-l1"),
+    "study: CourseNet, RGB L2": Recipe("study", "rgb-l2"),
+    "study: CourseNet, RGB L1": Recipe("study", "rgb-l1"),
     "RGB L2": Recipe("unet", "rgb-l2", 32, NET),
     "RGB L1": Recipe("unet", "rgb-l1", 32, NET),
     "ab L2": Recipe("unet", "ab-l2", 32, NET),
@@ -43,14 +43,14 @@ SHOWN = ("ab_mae", "psnr", "acc5", "auc", "auc_rebalanced", "colorfulness", "lpi
 
 
 def config(name: str, num_epochs: int) -> TrainConfig:
-    """Each as it is trained best: the study's as the study did, the others with one cycle of learning rates."""
+    """The study's own settings for its network; for the others one cycle of learning rates."""
     if name.startswith("study"):
         return TrainConfig(num_epochs, 64, 0.001)
     return TrainConfig(num_epochs, 128, 0.003, "adamw", weight_decay=0.05, schedule="one-cycle")
 
 
 def speed(name: str, recipe: Recipe) -> float:
-    """Photos a second, from two epochs of different length."""
+    """Training speed in photos per second, from two epochs of different length."""
     train, valid = data.load_to_train("cifar10")
     seconds = []
     for count in SPANS:
@@ -59,28 +59,21 @@ def speed(name: str, recipe: Recipe) -> float:
             run = fit(recipe, train[:count], valid[:64], config(name, 1), Path(folder) / "run")
             seconds.append(time.perf_counter() - start)
         if not run.finished(1):
-            raise SystemExit("interrupted: the same call times it anew")
-    return (SPANS[1] - SPANS[0]) / (seconds[1] - seconds[0])        # what both begin with cancels out
+            raise SystemExit("interrupted: start the same command again")
+    return (SPANS[1] - SPANS[0]) / (seconds[1] - seconds[0])        # the time to start cancels out
 
 
 def trial(name: str, recipe: Recipe, photos: float) -> Trial:
-    """As many epochs, of as many photos, as make up this number of photos."""
+    """A trial that sees about so many photos, in as few epochs as possible."""
     num_epochs = math.ceil(photos / 44_000)
     return Trial(recipe, config(name, num_epochs), num_images=round(photos / num_epochs), num_valid=2_000)
 
 
 def show(rows: list[Row]) -> None:
-    """The mean over the seeds, and their standard deviation."""
-    print(f"{'':26}" + "".join(f"{name:>19}" for name in SHOWN))
-    for variant in dict.fromkeys(row.variant for row in rows if not row.error):
-        found = [row.measures for row in rows if row.variant == variant and not row.error]
-        cells = [np.array([measures.get(name, np.nan) for measures in found]) for name in SHOWN]
-        print(f"{variant:26}" + "".join(f"{cell.mean():11.3f} ± {_deviation(cell):.3f}" for cell in cells))
-    print("; ".join(f"{name}: {EVERY[name].label}" for name in SHOWN))
-
-
-def _deviation(values: np.ndarray) -> float:
-    return float(values.std(ddof=1)) if len(values) > 1 else math.nan
+    """Print the mean and the standard deviation over the seeds."""
+    measures = pd.DataFrame([{"variant": row.variant, **row.measures} for row in rows if not row.error])
+    print(measures.groupby("variant", sort=False).agg(["mean", "std"]).round(3).to_string())
+    print("; ".join(f"{name}: {MEASURES[name].label}" for name in SHOWN))
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What this machine can do at most: multiplications and convolutions that are nothing else, in float32 and bfloat16."""
+"""Peak speed of matrix products and convolutions on this machine, in float32 and bfloat16."""
 
 import time
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def operations(recipe: Recipe) -> float:
 
 @torch.no_grad()
 def _fastest(function: Callable[[], object], device: torch.device) -> float:
-    function()                                                  # the first chooses kernels
+    function()                                                  # the first call chooses kernels
     seconds = []
     for _ in range(REPEATS):
         start = time.perf_counter()

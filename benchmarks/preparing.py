@@ -1,4 +1,4 @@
-"""How long it takes to look at a collection of photos and to prepare it, and how much memory, above what imports take.
+"""Measure the time and memory to check and prepare a collection of photos.
 
 python benchmarks/preparing.py animals10.zip --size 64
 """
@@ -14,8 +14,8 @@ import torch
 from colorlib import color, data
 
 
-def used() -> float:
-    """The most memory that this process has held, in MiB: Linux counts in KiB."""
+def peak_memory() -> float:
+    """Peak memory of this process in MiB; Linux counts in KiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
@@ -25,13 +25,13 @@ def main() -> None:
     parser.add_argument("root", help="a folder or zip of photos")
     parser.add_argument("--size", type=int, default=64)
     options = parser.parse_args()
-    color.rgb_to_lab(torch.rand(3, 8, 8))                       # what torch takes once is not the photos'
+    color.rgb_to_lab(torch.rand(3, 8, 8))                       # torch allocates memory on first use, which is not counted
     with tempfile.TemporaryDirectory() as home:
         os.environ["COLORLIB_HOME"] = home
-        before, start = used(), time.perf_counter()
+        before, start = peak_memory(), time.perf_counter()
         counts = [len(data.load("folder", split, options.size, options.root)) for split in ("train", "valid", "test")]
         print(f"{sum(counts):,} photos at {options.size} px in {time.perf_counter() - start:.1f} s, at most "
-              f"{used() - before:.0f} MiB above the {before:.0f} MiB of the imports")
+              f"{peak_memory() - before:.0f} MiB above the {before:.0f} MiB of the imports")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Run a command in a control group with little memory, as a hub's kernel has, and say what it took.
+"""Run a command in a control group with little memory, like a hub's kernel, and print its peak memory.
 
     python benchmarks/small_kernel.py --mib 1024 -- python script.py
 
-Needs Linux and the right to make control groups (root has it); else it says so and ends with status 77.
+Needs Linux and the right to make control groups (root has it); otherwise the exit status is 77.
 """
 
 import argparse
@@ -14,11 +14,11 @@ from contextlib import suppress
 from pathlib import Path
 
 MiB = 2**20
-CANNOT = 77                         # what automake's tests return to be skipped
+SKIPPED = 77                         # automake's status of a skipped test
 
 
 class Version1:
-    """Control groups as they were: a hierarchy of its own for memory."""
+    """Control groups, version 1: memory has its own hierarchy."""
 
     root = Path("/sys/fs/cgroup/memory")
     limit, anonymous = "memory.limit_in_bytes", "total_rss"
@@ -26,12 +26,12 @@ class Version1:
     kills = "memory.oom_control"
 
     def no_swap(self, limit: int) -> str:
-        """What to write into ``swap``: memory and swap together."""
+        """Content of the file ``swap``: memory and swap together."""
         return str(limit)
 
 
 class Version2:
-    """Control groups as they are."""
+    """Control groups, version 2."""
 
     root = Path("/sys/fs/cgroup")
     limit, anonymous = "memory.max", "anon"
@@ -39,22 +39,22 @@ class Version2:
     kills = "memory.events"
 
     def no_swap(self, limit: int) -> str:
-        """What to write into ``swap``."""
+        """Content of the file ``swap``."""
         return "0"
 
 
 def make_group(mib: int) -> tuple[Path, Version1 | Version2]:
-    """A new control group with this limit.
+    """Make a control group with this limit.
 
     Raises:
-        OSError: where it cannot be made.
+        OSError: if the group cannot be made.
     """
     version = Version1() if (Version1.root / Version1.limit).exists() else Version2()
     folder = version.root / f"small-kernel-{os.getpid()}"
     folder.mkdir()
     try:
         (folder / version.limit).write_text(str(mib * MiB))
-        with suppress(OSError):                                 # a machine may have no swap to forbid
+        with suppress(OSError):                                 # a machine without swap has no such file
             (folder / version.swap).write_text(version.no_swap(mib * MiB))
     except OSError:
         folder.rmdir()
@@ -63,12 +63,12 @@ def make_group(mib: int) -> tuple[Path, Version1 | Version2]:
 
 
 def read_field(path: Path, name: str) -> int:
-    """A number from a file of "name number" lines."""
+    """Read one number from a file with lines "name number"."""
     return int(dict(line.split() for line in path.read_text().splitlines())[name])
 
 
 def main() -> int:
-    """Run the command; its exit status is ours."""
+    """Run the command and return its exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mib", type=int, default=1024, help="the limit (default: 1024)")
     parser.add_argument("command", nargs="+")
@@ -77,7 +77,7 @@ def main() -> int:
         folder, version = make_group(options.mib)
     except OSError as error:
         print(f"cannot make a control group here: {error}")
-        return CANNOT
+        return SKIPPED
     peak, ended = 0, threading.Event()
 
     def watch() -> None:

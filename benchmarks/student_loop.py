@@ -1,6 +1,6 @@
-"""The training loop that course projects write, to measure ours by: PIL images one by one, a DataLoader, float32, Adam.
+"""A typical training loop of course projects, to compare with: single PIL images, a DataLoader, float32, Adam.
 
-It is kept honest: the same network, batch size, loss and mirrored photos as ours, and nothing in it that slows it down.
+For a fair comparison it has the same network, batch size, loss and mirrored photos as colorlib, and nothing that slows it.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from colorlib.data.images import Images
 
 
 class ColorPhotos(Dataset):
-    """As torchvision's CIFAR10: an array of photos, of which each becomes a PIL image when it is asked for."""
+    """Array of photos that are converted to PIL images one by one, as in torchvision's CIFAR10."""
 
     def __init__(self, images: Images):
         self.rgb = images.rgb
@@ -51,7 +51,7 @@ def train(model: nn.Module, images: Images, num_epochs: int, batch_size: int = 6
 
 @torch.no_grad()
 def predict(model: nn.Module, images: Images, device: str = "cpu") -> Iterator[Tensor]:
-    """What the network makes of the photos, in their order: rgb (up to 64, 3, H, W) in [0, 1]."""
+    """Yield the predicted photos in their order: rgb (up to 64, 3, H, W) in [0, 1]."""
     model.eval()
     photos = ColorPhotos(images)
     photos.mirror = nn.Identity()

@@ -1,7 +1,8 @@
-"""Train the classifier of CIFAR-10 that judges colors: ``python benchmarks/train_classifier.py OUT.safetensors``.
+"""Train the classifier of CIFAR-10 for evaluation: ``python benchmarks/train_classifier.py OUT.safetensors``.
 
 SGD with Nesterov momentum, one cycle of learning rates, label smoothing; each picture mirrored and shifted at random,
-and a square of it grayed out. After each epoch a checkpoint is written beside the weights: killed, it goes on there.
+and a square of it replaced by gray. After each epoch a checkpoint is written next to the weights; after a kill, the same
+command continues from it.
 """
 
 import argparse
@@ -14,25 +15,25 @@ from tqdm import tqdm
 
 from colorlib import data
 from colorlib.data.images import Images
-from colorlib.models.classifier import Classifier, right, save_classifier
-from colorlib.system.distributed import team
+from colorlib.models.classifier import Classifier, classified_correctly, save_classifier
+from colorlib.system.distributed import process_state
 from colorlib.training.checkpoints import load_state, save_state
 from colorlib.training.optimizers import one_cycle
 
 PAD = 4             # pixels that a picture may shift
-HOLE = 8            # pixels of the side of the square that is grayed out: DeVries and Taylor 2017, "Cutout"
+HOLE = 8            # side in pixels of the gray square: DeVries and Taylor 2017, "Cutout"
 
 
 def accuracy(model: Classifier, images: Images) -> float:
-    """The share of pictures that are named rightly."""
-    device, labels = team().device, torch.from_numpy(images.labels).split(64)
-    hits = [right(model, rgb.to(device), part.to(device))
+    """Fraction of pictures that are classified correctly."""
+    device, labels = process_state().device, torch.from_numpy(images.labels).split(64)
+    hits = [classified_correctly(model, rgb.to(device), part.to(device))
             for rgb, part in zip(images.in_order(64), labels, strict=True)]
     return torch.cat(hits).float().mean().item()
 
 
-def varied(padded: np.ndarray, random: np.random.Generator) -> torch.Tensor:
-    """Pictures with a margin (B, 3, 32 + 2 PAD, 32 + 2 PAD) -> (B, 3, 32, 32), no two alike."""
+def augmented(padded: np.ndarray, random: np.random.Generator) -> torch.Tensor:
+    """Augment pictures with a margin: (B, 3, 32 + 2 PAD, 32 + 2 PAD) -> (B, 3, 32, 32)."""
     rgb = np.empty((len(padded), 3, 32, 32), np.uint8)
     corners = random.integers(0, 2 * PAD + 1, (len(padded), 2))
     holes = random.integers(1 - HOLE, 32, (len(padded), 2))                 # the square may hang over the edge
@@ -45,15 +46,15 @@ def varied(padded: np.ndarray, random: np.random.Generator) -> torch.Tensor:
 
 def epoch(model: Classifier, optimizer: torch.optim.Optimizer, padded: np.ndarray, images: Images, batch_size: int,
           number: int, num_epochs: int, lr: float) -> None:
-    """Learn from every picture once; ``padded`` are the same with a margin."""
-    random, device = np.random.default_rng(number), team().device
+    """Train on every picture once; ``padded`` holds the same pictures with a margin."""
+    random, device = np.random.default_rng(number), process_state().device
     steps = len(images) // batch_size
     for step, rows in enumerate(tqdm(random.permutation(len(images))[:steps * batch_size].reshape(steps, -1))):
         for group in optimizer.param_groups:
             group["lr"] = lr * one_cycle((number + (step + 0.5) / steps) / num_epochs)
         labels = torch.from_numpy(images.labels[rows]).to(device)
         with torch.autocast(device.type, torch.bfloat16):
-            logits = model(varied(padded[rows], random).to(device))
+            logits = model(augmented(padded[rows], random).to(device))
         loss = F.cross_entropy(logits.float(), labels, label_smoothing=0.1)
         loss.backward()
         optimizer.step()
@@ -61,18 +62,18 @@ def epoch(model: Classifier, optimizer: torch.optim.Optimizer, padded: np.ndarra
 
 
 def main() -> None:
-    """Train, print the accuracy after each epoch on photos held out, at the end on the test photos, and write."""
+    """Train, print the accuracy on held-out photos after each epoch and on the test photos at the end, and save."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--epochs", type=int, default=50)
     parser.add_argument("--batch-size", type=int, default=256)
-    parser.add_argument("--lr", type=float, default=0.2, help="at the peak of the cycle")
+    parser.add_argument("--lr", type=float, default=0.2, help="learning rate at the peak of the cycle")
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
     train, valid = data.load("cifar10", "train").hold_out(1000)
-    model = Classifier().to(team().device, memory_format=torch.channels_last)
+    model = Classifier().to(process_state().device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(model.parameters(), options.lr, momentum=0.9, weight_decay=5e-4, nesterov=True)
     padded = np.pad(train.rgb, ((0, 0), (0, 0), (PAD, PAD), (PAD, PAD)), "reflect")
     checkpoint, done = options.out.with_suffix(".ckpt"), 0

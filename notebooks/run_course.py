@@ -1,4 +1,4 @@
-"""Run the numbered notebooks in order and keep what they produced: ``python notebooks/run_course.py``."""
+"""Run the numbered notebooks in order and save the results: ``python notebooks/run_course.py``."""
 
 import os
 import sys
@@ -15,27 +15,27 @@ from colorlib.system import paths
 
 
 def run(notebook: Path, out: Path) -> str | None:
-    """Run one notebook in its own folder and its own kernel; write it to ``out`` as .ipynb and .html.
+    """Run one notebook in its own folder and kernel, and write the executed copy to ``out`` as .ipynb and .html.
 
     Returns:
-        None, or in a line what went wrong; the copies then end at the cell that failed.
+        None, or one line about the failure; the copies then end at the cell that failed.
 
     Raises:
         KeyboardInterrupt: on Ctrl-C.
     """
     content = nbformat.read(notebook, as_version=4)
-    here = {"metadata": {"path": notebook.parent}}
-    client = NotebookClient(content, timeout=None, kernel_name="python3", resources=here)
-    client.extra_arguments = ["--log-level=ERROR"]       # a kernel's remarks on its transport are not for the reader
+    folder = {"metadata": {"path": notebook.parent}}
+    client = NotebookClient(content, timeout=None, kernel_name="python3", resources=folder)
+    client.extra_arguments = ["--log-level=ERROR"]       # no messages about the kernel's transport
     failure = None
     try:
         _execute(client)
     except CellExecutionError as error:
         failure = f"{error.ename}: {error.evalue}"
     except DeadKernelError:
-        failure = "its kernel died, most likely for lack of memory"
+        failure = "the kernel died, most likely because memory ran out"
     except NoSuchKernel:
-        failure = "its kernel cannot be started: pip install ipykernel"
+        failure = "the kernel cannot be started: pip install ipykernel"
     out.mkdir(parents=True, exist_ok=True)
     nbformat.write(content, out / notebook.name)
     html, _ = HTMLExporter().from_notebook_node(content)
@@ -48,14 +48,14 @@ def _execute(client: NotebookClient) -> None:
     try:
         client.execute()
     except Exception:
-        # Ctrl-C does not interrupt nbclient: it ends the kernel, keeps this task, and fails at what comes next.
+        # After Ctrl-C nbclient ends the kernel and continues, so that the next call to the kernel fails.
         if hasattr(client, "_async_cleanup_kernel_future"):
             raise KeyboardInterrupt from None
         raise
 
 
 def main(folder: Path = Path(__file__).parent) -> int:
-    """Run the course with the data at hand: no downloads, the "course" budget unless another is set."""
+    """Run the course with the data that is there: no downloads, by default in the "course" budget."""
     os.environ.setdefault("COLORLIB_BUDGET", "course")
     os.environ["COLORLIB_OFFLINE"] = "1"
     out = paths.runs_dir() / "course"
@@ -74,7 +74,7 @@ def main(folder: Path = Path(__file__).parent) -> int:
             return 1
         print(f"{failure or 'done'}, {time.monotonic() - start:.0f} s", flush=True)
         failed += failure is not None
-    print(f"\nThe notebooks as they ran, to open in a browser or in Jupyter: {out}")
+    print(f"\nThe executed notebooks, to open in a browser or in Jupyter: {out}")
     for file in sorted(out.glob("*.html")):
         print(f"  {file}")
     return int(failed > 0)

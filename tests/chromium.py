@@ -1,4 +1,4 @@
-"""What tests in a browser share: a server that is up, and a page in headless Chromium."""
+"""Helpers of the browser tests: a server, and a page in headless Chromium."""
 
 import io
 import shutil
@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-# No sandbox as root; and nothing that would call home.
+# No sandbox, since tests may run as root; no background traffic.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync"]
 MARKS = [pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get install chromium"),
@@ -25,7 +25,7 @@ MARKS = [pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get in
 
 @contextmanager
 def serving(command: Sequence[str], log: Path) -> Iterator[str]:
-    """Start a server, its command with a port added, wait until it answers, yield its address, and end it."""
+    """Start a server on a free port, wait until it answers, yield its address, and stop it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -63,18 +63,18 @@ def page_of(playwright, address: str):
 
 
 def shown(page) -> np.ndarray:
-    """The first picture of a widget on the page, as pixels."""
+    """Pixels of the first picture on the page."""
     picture = page.locator("img.widget-image").first.screenshot()
     return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
 
 
 def colored(pixels: np.ndarray) -> float:
-    """How far a picture is from gray: 0 if it is."""
+    """Mean difference of the largest and the smallest channel: 0 for gray."""
     return float(np.ptp(pixels, axis=2).mean())
 
 
 def wait_until(page, condition: Callable[[np.ndarray], bool]) -> None:
-    """Wait, ten seconds at most, until the picture is as it should be."""
+    """Wait until the picture meets a condition, for ten seconds at most."""
     end = time.monotonic() + 10
     while not condition(pixels := shown(page)):
         assert time.monotonic() < end, f"a picture of {pixels.shape}, {colored(pixels):.1f} from gray"

@@ -1,4 +1,4 @@
-"""Collections of photos for a test, and what became of their files."""
+"""Collections of photos for a test, and the status of their files."""
 
 import csv
 import io
@@ -42,7 +42,7 @@ def listed() -> dict[str, dict[str, str]]:
 def listed_after(root: Path) -> list[dict[str, str]]:
     """The rows of the files that are used, once a folder is loaded."""
     data.load("folder", "train", 16, root=root)
-    return [row for row in listed().values() if row["fate"] == "used"]
+    return [row for row in listed().values() if row["status"] == "used"]
 
 
 def labels_of(images: Images) -> Counter[str]:

@@ -1,4 +1,4 @@
-"""The notebook of one's own photos as a web page, driven as a reader would, in headless Chromium."""
+"""Notebook 7 as a web page, used in headless Chromium."""
 
 import sys
 from pathlib import Path
@@ -19,7 +19,7 @@ pytestmark = MARKS
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The page, once the notebook has run."""
+    """The page, after the notebook has run."""
     command = [sys.executable, "-m", "voila", str(NOTEBOOK), "--no-browser", "--Voila.ip=127.0.0.1",
                "--strip_sources=True"]
     with (serving(command, tmp_path_factory.mktemp("voila") / "log") as address,
@@ -33,7 +33,7 @@ def test_upload_slide_and_download(page, tmp_path):
         photo.convert("L").crop((0, 0, 400, 200)).save(tmp_path / "mine.png")
     before = shown(page)
     with page.expect_file_chooser() as chooser:
-        page.get_by_role("button", name="your photo").click()
+        page.get_by_role("button", name="upload a photo").click()
     chooser.value.set_files(tmp_path / "mine.png")
     wait_until(page, lambda pixels: pixels.shape != before.shape)
     in_color = colored(shown(page))

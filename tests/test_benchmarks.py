@@ -33,20 +33,18 @@ def test_each_says_what_it_is_for(name, load, monkeypatch, capsys):
 def test_both_loops_that_are_timed_go_on_into_the_second_epoch(load):
     speed = load("speed")
     threads = torch.get_num_threads()
-    for way in (speed.Ours("float32", 8), speed.Student(0, 8)):
-        steps = way.steps(Recipe("course", options={"width": 8, "depth": 8}), speed.noise(16, 32), threads)
+    for way in (speed.Colorlib("float32", 8), speed.Student(0, 8)):
+        steps = way.steps(Recipe("study", options={"width": 8, "depth": 8}), speed.noise(16, 32), threads)
         for _ in range(5):
             next(steps)
         steps.close()
 
 
-def test_bins_are_made_as_rare_as_they_are(load, samples):
-    """To add a share of log w to the logits multiplies each probability by w to that share, and scales them."""
-    weights = load("train_weights")
-    network = Recipe("unet", "bins", 16, {"width": 8, "depth": 2, "full_size": False}).build_model().eval()
-    with torch.no_grad():
-        before = network(torch.full((1, 1, 16, 16), 0.5)).softmax(1)
-        after = weights.rebalanced(network, samples, 0.5)(torch.full((1, 1, 16, 16), 0.5)).softmax(1)
-    rarity = bins.rarity(bins.prior(bins.count(samples.in_order()))).float()[None, :, None, None]
-    expected = before * rarity.sqrt()
-    assert torch.allclose(after, expected / expected.sum(1, keepdim=True), rtol=1e-3)
+def test_the_recipe_of_vivid_weights_holds_the_rarity_of_its_photos(load, samples):
+    """Equation 4 of Zhang et al. 2016 with lambda = 1/2, on the smoothed frequencies of the photos."""
+    recipe = load("train_weights").TRAININGS["cifar-vivid"].shipped(samples)
+    prior = bins.smoothed_prior(bins.count_bins(samples.in_order()))
+    w = 1 / (0.5 * prior + 0.5 / 261)
+    assert recipe.settings["tilt"] == 0.75
+    torch.testing.assert_close(torch.tensor(recipe.settings["rarity"], dtype=torch.float64), w / (prior * w).sum())
+    assert recipe.options["mirror"]

@@ -1,4 +1,4 @@
-"""Notebooks in JupyterLab, run and used as a reader would, in headless Chromium."""
+"""Notebooks in JupyterLab, run and used in headless Chromium."""
 
 import shutil
 import sys
@@ -10,7 +10,7 @@ from chromium import MARKS, colored, page_of, serving, shown, wait_until
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
 pytest.importorskip("jupyterlab", reason="needs pip install jupyter")
 NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
-# Cells out of sight are on the page, too; nothing is looked for on the net.
+# Keep cells that are out of sight on the page; look for no news and updates.
 SETTINGS = {"notebook-extension/tracker.jupyterlab-settings": '{"windowingMode": "none"}',
             "apputils-extension/notification.jupyterlab-settings": '{"fetchNews": "false", "checkForUpdates": false}'}
 
@@ -19,7 +19,7 @@ pytestmark = MARKS
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    """Where JupyterLab serves a copy of the notebooks."""
+    """Address of a JupyterLab that serves a copy of the notebooks."""
     folder = tmp_path_factory.mktemp("lab")
     shutil.copytree(NOTEBOOKS, folder / "notebooks")
     settings = folder / "settings" / "@jupyterlab"
@@ -36,11 +36,11 @@ def lab(tmp_path_factory):
 def test_the_compare_slider_goes_from_gray_to_color_and_back_with_the_keys(name, lab):
     with (sync_api.sync_playwright() as playwright,
           page_of(playwright, f"{lab}lab/workspaces/auto-{name}/tree/{name}.ipynb?reset") as page):
-        page.get_by_text("(ipykernel) | Idle").wait_for()           # what is run before the kernel is up gets lost
+        page.get_by_text("(ipykernel) | Idle").wait_for()           # before that, a run is lost
         page.get_by_text("Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
         page.wait_for_selector("img.widget-image, [data-mime-type$=error]", state="attached", timeout=300_000)
-        # Between two cells the kernel is idle, too: only when none waits any more has all been run.
+        # The kernel is idle between two cells, too: wait until no cell waits.
         sync_api.expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=300_000)
         assert page.locator("[data-mime-type$=error]").all_inner_texts() == []
         page.locator("img.widget-image").first.scroll_into_view_if_needed()
@@ -52,12 +52,12 @@ def test_the_compare_slider_goes_from_gray_to_color_and_back_with_the_keys(name,
         page.mouse.up()
         wait_until(page, lambda pixels: colored(pixels) > 10)
         assert shown(page).shape == gray.shape
-        for _ in range(60):                                         # more than there are positions
+        for _ in range(60):                                         # more than the number of positions
             page.locator(".noUi-handle").first.press("ArrowLeft")
         wait_until(page, lambda pixels: colored(pixels) < 2)
 
 
 def along(place, part):
-    """Where to point at something on the page: how far from left to right, halfway down."""
+    """Point on an element of the page: at a fraction of its width, halfway down."""
     box = place.bounding_box()
     return box["x"] + part * box["width"], box["y"] + box["height"] / 2

@@ -9,10 +9,10 @@ from colorlib.models.weights import save_weights
 from colorlib.training.config import TrainConfig
 from colorlib.training.runs import Run
 
-RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8, "width": 8})
+RECIPE = Recipe("study", "ab-l1", 16, {"depth": 8, "width": 8})
 CONFIG = TrainConfig(num_epochs=2, batch_size=32, lr=0.003, threads=1)
 EVERYTHING = {"ema": 0.9, "schedule": "one-cycle", "optimizer": "adamw", "weight_decay": 0.01, "micro_batch": 20}
-# What a run cannot do without; besides, it leaves a lock, and the end of the epoch before as previous.ckpt.
+# What a finished run leaves, besides its lock.
 FILES = ("last.ckpt", "best.safetensors", "history.csv", "config.json")
 
 

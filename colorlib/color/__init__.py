@@ -1,4 +1,4 @@
-"""What a color is: RGB and CIE Lab, the gamut, and the bins of the ab plane."""
+"""sRGB and CIE Lab, the gamut, colorfulness, and the bins of the ab plane."""
 
 import lazy_loader
 

@@ -1,4 +1,4 @@
-"""How a photo gets its color: at full size, one photo or whole folders."""
+"""Color photos at full size: one photo, or files and whole folders."""
 
 import lazy_loader
 

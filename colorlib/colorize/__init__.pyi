@@ -1,10 +1,16 @@
 __all__ = [
     "ColorizeOptions",
     "Colorizer",
-    "fullsize",
+    "collect_outcomes",
+    "color_bytes",
+    "color_files",
     "gray_copy",
+    "local_linear_fit",
+    "plan_tasks",
+    "render_full_size",
+    "summary_line",
 ]
 
-from . import fullsize
-from .batch import ColorizeOptions
+from .batch import ColorizeOptions, collect_outcomes, color_bytes, color_files, plan_tasks, summary_line
 from .colorizer import Colorizer, gray_copy
+from .fullsize import local_linear_fit, render_full_size

@@ -1,4 +1,4 @@
-"""Color a photo at its full size, in one line: ``Colorizer("photos")(image)``."""
+"""Color a photo at its full size: ``Colorizer("photos")(image)``."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -10,101 +10,99 @@ from torch import Tensor
 
 from colorlib import color
 from colorlib.color import bins
-from colorlib.colorize.fullsize import colored, lightness, lines
-from colorlib.data.decode import normal
+from colorlib.colorize.fullsize import lightness_of_pixels, local_linear_fit, render_full_size
+from colorlib.data.decode import upright_srgb
+from colorlib.models.patches import enlarge
 from colorlib.models.weights import load_weights
+from colorlib.system.errors import UsageError
 
-LONGEST = 4          # of what the network sees: the longer side, in shorter sides; what is longer is squeezed
+MAX_ASPECT = 4       # longer side / shorter side of the small copy: a longer photo is squeezed
 
 
 class Colorizer:
     """A trained network that colors photos of any size.
 
-    The network sees a small copy, in the photo's proportions; its colors are brought up to the photo along the edges of
-    the photo's own lightness, which stays as it is.
+    The network sees a small copy with the photo's proportions. Its colors are enlarged along the edges of the photo's
+    L, and the photo keeps its own L.
 
     Args:
         weights: a name such as "photos" or "photos-vivid", or a weights file.
-        size: the shorter side of what the network sees, in pixels; by default what it was trained with.
+        size: shorter side of the small copy, in pixels; by default the size that the network was trained with.
 
     Raises:
-        RunError: for weights that are not there, damaged, or not ours.
+        RunError: if the weights are not there, are damaged or were not written by colorlib.
+        UsageError: for a size below 8.
     """
 
     def __init__(self, weights: str | os.PathLike = "photos", size: int | None = None):
+        if size is not None and size < 8:
+            raise UsageError(f"size must be 8 pixels or more, got {size}")
         self.model, self.recipe = load_weights(weights)
         self.objective = self.recipe.build_objective()
         self.size = size or self.recipe.size
 
     def __call__(self, image: Image.Image, temperature: float | None = None, saturation: float = 1.0) -> Image.Image:
-        """Color one photo; what color it had is not looked at.
+        """Color one photo from its L; any color that it has is ignored.
 
         Args:
-            image: anything that Pillow opens. It is turned upright, brought to sRGB, and keeps its transparency; of an
-                animation the first picture is taken.
-            temperature: of weights that classify: from 0, vivid, to 1, cautious.
-            saturation: what to multiply the colors with: 0 is gray, 1 as the network has it.
+            image: anything that Pillow opens. It is turned upright, converted to sRGB, and keeps its transparency; of
+                an animation the first picture is used.
+            temperature: 0 (vivid) to 1 (cautious), for weights that predict a distribution.
+            saturation: factor for the colors: 0 is gray, 1 leaves them as predicted.
 
         Returns:
-            The photo at the same size (after turning), of mode "RGB", or "RGBA" where it was transparent. Its L is that
-            of the input, to 1 unit, wherever sRGB has room for the color.
+            The colored photo at the same size (after turning), of mode "RGB", or "RGBA" if it has transparency. Its L
+            is that of the input, to 1 unit, wherever the color is inside sRGB.
 
         Raises:
-            ValueError: for a temperature outside of 0...1, or for weights that have none; a saturation below 0.
+            UsageError: for a temperature outside of 0...1 or for weights without one, or a saturation below 0.
         """
-        objective = self.objective if temperature is None else self.objective.at(temperature)
-        if not 0 <= saturation < float("inf"):
-            raise ValueError(f"saturation must be 0 or more, got {saturation}")
-        photo, alpha = _apart(image)
+        objective = self.objective if temperature is None else self.objective.with_temperature(temperature)
+        check_saturation(saturation)
+        photo, _ = upright_srgb(image, keep_alpha=True)
         with torch.inference_mode():
-            L, output = self.look(photo)
+            L, output = self.lightness_and_output(photo)
             _, ab = color.split_lab(objective.decode(output, L))
-            return _together(colored(photo, *lines(L, ab), saturation), alpha)
+            return render_full_size(photo, *local_linear_fit(L, ab), saturation)
 
     def batch(self, images: Iterable[Image.Image], temperature: float | None = None,
               saturation: float = 1.0) -> Iterator[Image.Image]:
-        """Color several photos, one after another; args as for a call."""
+        """Color several photos, one after another; arguments as for a call."""
         return (self(image, temperature, saturation) for image in images)
 
     @torch.inference_mode()
     def uncertainty(self, image: Image.Image) -> Tensor:
-        """How unsure the network is of the color at each place, for weights that classify.
+        """Entropy of the predicted distribution over colors, at each pixel of the small copy.
 
         Returns:
-            (h, w) in bits, for the small copy that the network sees: 0 is certain; at log2(261), about 8, all bins are
-            as likely.
+            (h, w) in bits: 0 is certain; log2(261), about 8, means that all bins are equally likely.
 
         Raises:
-            ValueError: for weights that do not classify.
+            UsageError: for weights that predict one color per pixel.
         """
         if self.objective.temperature is None:
-            raise ValueError(f"{self.recipe.objective} gives one color a pixel, not a distribution: take vivid weights")
-        photo, _ = normal(image)
-        return bins.entropy(self.look(photo)[1])[0, 0]
+            raise UsageError(f"weights with the objective {self.recipe.objective} predict one color per pixel, not a "
+                             "distribution: use other weights, such as photos-vivid")
+        photo, _ = upright_srgb(image)
+        L, output = self.lightness_and_output(photo)
+        return enlarge(bins.entropy(output), L.shape[-2:])[0, 0]
 
-    def look(self, photo: Image.Image) -> tuple[Tensor, Tensor]:
-        """L (1,1,h,w) of a small copy of the photo, and what the network makes of it, (1,C,h,w) or a patch a pixel."""
+    def lightness_and_output(self, photo: Image.Image) -> tuple[Tensor, Tensor]:
+        """L of the small copy, (1, 1, h, w), and the network's output for it: (1, C, h, w), or one value per patch."""
         scale = self.size / min(photo.size)
-        longest = LONGEST * self.size
-        small = photo.resize([min(longest, max(self.size, round(scale * side))) for side in photo.size],
-                             Image.Resampling.BICUBIC, reducing_gap=3)
-        L = lightness(np.asarray(small))
+        size = [min(MAX_ASPECT * self.size, max(self.size, round(scale * side))) for side in photo.size]
+        photo = photo if photo.mode == "RGB" else photo.convert("RGB")          # convert would copy 100 megapixels
+        L = lightness_of_pixels(np.asarray(photo.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)))
         return L, self.model(L / 100)
 
 
 def gray_copy(image: Image.Image) -> Image.Image:
-    """The photo without color: what a network sees of it, at full size. Takes and gives what a ``Colorizer`` does."""
-    photo, alpha = _apart(image)
-    return _together(colored(photo, *torch.zeros(2, 1, 2, 1, 1)), alpha)
+    """The photo without color, upright, at full size and with its transparency: what ``Colorizer`` starts from."""
+    photo, _ = upright_srgb(image, keep_alpha=True)
+    return render_full_size(photo, *torch.zeros(2, 1, 2, 1, 1))
 
 
-def _apart(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
-    """The photo as mode "RGB", and what makes it transparent."""
-    photo, _ = normal(image, keep_alpha=True)
-    return (photo.convert("RGB"), photo.getchannel("A")) if photo.mode == "RGBA" else (photo, None)
-
-
-def _together(result: Image.Image, alpha: Image.Image | None) -> Image.Image:
-    if alpha:
-        result.putalpha(alpha)
-    return result
+def check_saturation(saturation: float) -> None:
+    """Raise a UsageError for a saturation that is negative, infinite or NaN."""
+    if not 0 <= saturation < float("inf"):
+        raise UsageError(f"saturation must be 0 or more, got {saturation}")

@@ -1,9 +1,9 @@
-"""Any image file that Pillow can open -> an upright picture in 8-bit sRGB, and what was done to make it one."""
+"""Decode an image file: upright, in 8-bit sRGB, within a limit of memory."""
 
 import io
 import struct
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import cache, lru_cache
 from typing import NamedTuple
@@ -11,98 +11,125 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
 
-from colorlib.data.exif import telling
+from colorlib.data.exif import portable_exif
 from colorlib.system.errors import PictureError
 
 MiB = 2**20
-LARGEST = 256 * MiB          # what one picture may take while it is decoded: 67 megapixels, or a JPEG of far more
-FIRST = "first of several pictures"
-SMALL = 16 * MiB             # pictures that many threads may decode at once
-# How often as much as the picture itself is taken on the way, by format or by mode: measured.
-WEIGHTS = {"WEBP": 4, "AVIF": 2.5, "HEIF": 2.5, "P": 2.5, "PA": 2.5, "I": 3.5, "I;16": 3.5, "I;16B": 3.5}
-TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-         5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
-         8: Image.Transpose.ROTATE_90}        # what undoes each orientation of EXIF 2.3, tag 274
+MAX_DECODING_BYTES = 256 * MiB        # memory for one picture: 67 megapixels, or a much larger JPEG at reduced size
+MAX_PARALLEL_BYTES = 16 * MiB         # pictures below this are decoded by many threads at once
+FIRST_PICTURE = "first of several pictures"
+# Peak memory while decoding, as a multiple of the decoded picture, by format or mode (measured).
+MEMORY_FACTORS = {"WEBP": 4, "AVIF": 2.5, "HEIF": 2.5, "P": 2.5, "PA": 2.5, "I": 3.5, "I;16": 3.5, "I;16B": 3.5}
+# What undoes each orientation of EXIF 2.3 (tag 274).
+TRANSPOSITIONS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90}
 
 
 class Decoded(NamedTuple):
-    """A picture, and how it came about."""
+    """A decoded picture, and what the file was."""
 
-    image: Image.Image           # mode "RGB"; or "RGBA", if what is transparent was to stay so
+    image: Image.Image           # mode "RGB", or "RGBA" if transparency was kept
     changes: tuple[str, ...]     # such as "turned upright"
-    format: str                  # what the file really is, whatever its name: "JPEG", "PNG", ...
-    width: int                   # of the file, before anything was done
+    format: str                  # by content, whatever the file's name: "JPEG", "PNG", ...
+    width: int                   # of the file, before any change
     height: int
-    told: Image.Exif             # what its EXIF tells of the photo
+    exif: Image.Exif             # tags that stay true when the picture is stored anew
 
     @property
     def remark(self) -> str:
-        """What a reader should know of the result, or ""."""
-        return FIRST if FIRST in self.changes else ""
+        """The change that a user should know of, or ""."""
+        return FIRST_PICTURE if FIRST_PICTURE in self.changes else ""
 
 
-def decode(data: bytes, name: str, at_least: int | None = None, alone: AbstractContextManager | None = None,
-           keep_alpha: bool = False, largest: int = LARGEST) -> Decoded:
-    """The bytes of an image file -> an RGB picture.
+def decode(data: bytes, name: str, min_side: int | None = None, large_picture_lock: AbstractContextManager | None = None,
+           keep_alpha: bool = False, max_bytes: int = MAX_DECODING_BYTES) -> Decoded:
+    """Decode the bytes of an image file to an upright 8-bit picture in sRGB.
 
-    Turned upright as its EXIF says, in sRGB whatever its color profile, on white where it is transparent; of several
-    pictures the first. Sixteen bits become eight.
+    The orientation in the EXIF and the color profile are applied, transparent parts become white, and 16 bits become
+    8. Of several pictures in one file the first is decoded.
 
     Args:
-        name: what errors call the file.
-        at_least: how long the shorter side must stay. A larger picture may be decoded at a fraction of its size, which
-            is several times faster; by default it keeps all its pixels.
-        alone: a lock, held while a large picture is decoded, so that threads do not all take much memory at once.
-        keep_alpha: leave transparent what is, as mode "RGBA".
-        largest: bytes that the picture may take while it is decoded.
+        name: of the file, for error messages.
+        min_side: decode larger pictures at a fraction of their size, several times faster, with at least this many
+            pixels on the shorter side; by default all pixels are kept.
+        large_picture_lock: held while a large picture is decoded, so that threads share the memory.
+        keep_alpha: keep transparency, as mode "RGBA".
+        max_bytes: memory that decoding may take.
 
     Raises:
-        PictureError: for a file that is no image, or damaged, or takes too much memory.
+        PictureError: for a file that is no image, is damaged, or takes too much memory.
     """
     if not data:
         raise PictureError(name, "empty", "it is empty")
     try:
-        image = Image.open(io.BytesIO(data), formats=prepare_pillow())
-        form, (width, height) = image.format, image.size
+        image = Image.open(io.BytesIO(data), formats=readable_formats())
+        file_format, (width, height) = image.format, image.size
         several = getattr(image, "is_animated", False)
-        if at_least:
-            image.draft("RGB", (at_least, at_least))              # of JPEGs: an eighth, a quarter or a half of the size
-        need = _need(image, width * height)
-        if need <= largest:
-            with nullcontext() if alone is None or need <= SMALL else alone:
+        if min_side:
+            image.draft("RGB", (min_side, min_side))          # JPEG: 1/8, 1/4 or 1/2 of the size, almost for free
+        need = _decoding_bytes(image, width * height)
+        if need <= max_bytes:
+            with nullcontext() if large_picture_lock is None or need <= MAX_PARALLEL_BYTES else large_picture_lock:
                 image.load()
-                picture, changes = normal(image, at_least, keep_alpha)
-                return Decoded(picture, (FIRST,) * several + changes, form, width, height, telling(image))
+                picture, changes = upright_srgb(image, min_side, keep_alpha)
+                changes = (FIRST_PICTURE, *changes) if several else changes
+                return Decoded(picture, changes, file_format, width, height, portable_exif(image))
     except Image.DecompressionBombError as error:
         raise PictureError(name, "too large", f"{error}".split(",")[0].lower()) from error
     except Image.UnidentifiedImageError as error:
-        raise PictureError(name, "no picture", _what_else(data)) from error
+        heic = data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
+        cause = "it is a HEIC photo, which needs `pip install pillow-heif`" if heic else "it is no picture"
+        raise PictureError(name, "no picture", cause) from error
     except Exception as error:                 # a damaged file makes Pillow raise nearly anything
         cause = "it is damaged, or only a part of a picture"
         raise PictureError(name, "damaged", f"{cause} ({error or type(error).__name__})") from error
     raise PictureError(name, "too large", f"{width} x {height} pixels take {need / MiB:,.0f} MiB to decode")
 
 
-def square(image: Image.Image, size: int) -> Image.Image:
-    """The middle of a picture: its shorter side scaled to ``size`` pixels, the longer side cropped."""
+def upright_srgb(image: Image.Image, min_side: int | None = None, keep_alpha: bool = False
+                 ) -> tuple[Image.Image, tuple[str, ...]]:
+    """Convert an opened picture to upright 8-bit sRGB.
+
+    Returns:
+        The picture, of mode "RGB" or "RGBA", and the changes that were made.
+
+    Raises:
+        ValueError: for pixels of floating point numbers.
+    """
+    changes: list[str] = []
+    image = _eight_bit(image, changes)
+    factor = min(image.size) // (2 * min_side) if min_side else 1
+    if factor > 1:             # twice min_side stays: with less, the partial squares at the edge would show
+        image = image.reduce(factor)
+    image = _upright(image, changes)
+    alpha = image.convert("RGBA").getchannel("A") if keep_alpha and image.has_transparency_data else None
+    image = _srgb(_opaque(image, changes, on_white=alpha is None), changes)
+    if alpha:
+        image.putalpha(alpha)
+    return image, tuple(changes)
+
+
+def center_square(image: Image.Image, size: int) -> Image.Image:
+    """Scale the shorter side to ``size`` pixels and crop the longer side to the center."""
     return image if image.size == (size, size) else ImageOps.fit(image, (size, size), Image.Resampling.LANCZOS)
 
 
 @contextmanager
 def ignore_pillow_warnings() -> Iterator[None]:
-    """Around threads that call ``decode``: what Pillow warns of is for ``decode`` to judge, or to repair."""
-    prepare_pillow()
-    with warnings.catch_warnings():                             # not in decode: it is not for threads
+    """Ignore warnings around threads that call ``decode``, which judges or repairs what Pillow warns of."""
+    readable_formats()
+    with warnings.catch_warnings():                             # not in decode: it is not safe in threads
         warnings.simplefilter("ignore")
         yield
 
 
 @cache
-def prepare_pillow() -> tuple[str, ...]:
-    """Load Pillow's plugins, and the one for HEIC if it is installed: once, and not in several threads at a time.
+def readable_formats() -> tuple[str, ...]:
+    """Formats that Pillow can open, with HEIC if pillow-heif is installed, but not EPS, which runs another program.
 
-    Returns:
-        The formats that may be opened: not EPS, for which Pillow starts another program.
+    Call it before threads are started: it loads Pillow's plugins.
     """
     Image.init()
     with suppress(ImportError):
@@ -111,132 +138,93 @@ def prepare_pillow() -> tuple[str, ...]:
     return tuple(name for name in Image.ID if name != "EPS")
 
 
-def _need(image: Image.Image, pixels: int) -> int:
-    """Bytes that decoding takes: Pillow keeps four a pixel, and a progressive JPEG all coefficients of all pixels."""
-    progressive = 6 * pixels if image.info.get("progressive") else 0
-    weight = max(WEIGHTS.get(image.format, 1), WEIGHTS.get(image.mode, 1))
-    return int(4 * weight * image.width * image.height) + progressive
+def _decoding_bytes(image: Image.Image, file_pixels: int) -> int:
+    """Memory that decoding takes: Pillow keeps 4 bytes a pixel, a progressive JPEG all coefficients of the file."""
+    progressive = 6 * file_pixels if image.info.get("progressive") else 0
+    factor = max(MEMORY_FACTORS.get(image.format, 1), MEMORY_FACTORS.get(image.mode, 1))
+    return int(4 * factor * image.width * image.height) + progressive
 
 
-def normal(image: Image.Image, at_least: int | None = None, keep_alpha: bool = False
-           ) -> tuple[Image.Image, tuple[str, ...]]:
-    """What ``decode`` makes of a picture that is open already: "RGB" or "RGBA", upright, in sRGB; and the changes.
-
-    Raises:
-        ValueError: for pixels that are real numbers.
-    """
-    image, changes = _through(image, _eight_bit, _reduced(at_least), _upright)
-    alpha = image.convert("RGBA").getchannel("A") if keep_alpha and image.has_transparency_data else None
-    image, more = _through(image, _colors_alone if alpha else _opaque, _srgb)
-    if alpha:
-        image.putalpha(alpha)
-    return image, changes + more
-
-
-def _through(image: Image.Image, *steps: Callable[[Image.Image], tuple[Image.Image, str]]
-             ) -> tuple[Image.Image, tuple[str, ...]]:
-    """Bring a picture through some steps: each returns the picture, and its name if it did anything."""
-    changes = []
-    for step in steps:
-        image, change = step(image)
-        changes += [change] * bool(change)
-    return image, tuple(changes)
-
-
-def _eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
-    """Levels of gray or of some colors, eight bits each, in place of palettes and other depths."""
+def _eight_bit(image: Image.Image, changes: list[str]) -> Image.Image:
+    """Convert palettes and other depths to 8 bits a channel."""
     if image.mode == "1":
-        return image.convert("L"), "1 bit"
+        changes.append("1 bit")
+        return image.convert("L")
     if image.mode in ("P", "PA"):
-        return image.convert("RGBA" if image.has_transparency_data else "RGB"), "palette"
+        changes.append("palette")
+        return image.convert("RGBA" if image.has_transparency_data else "RGB")
     if image.mode.startswith("I"):
+        changes.append("16 bits")
         pixels = np.asarray(image)
-        pixels = pixels >> 8 if image.mode != "I" or pixels.max() > 255 else pixels      # "I" may hold anything
+        pixels = pixels >> 8 if image.mode != "I" or pixels.max() > 255 else pixels      # "I" may hold either depth
         gray = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
         gray.info = dict(image.info)
         if isinstance(level := gray.info.get("transparency"), int):
             gray.info["transparency"] = level >> 8
-        return gray, "16 bits"
+        return gray
     if image.mode == "F":
-        raise ValueError("its pixels are real numbers, and nothing says which is white")
-    return image, ""
+        raise ValueError("its pixels are floating point numbers, and no level is defined as white")
+    return image
 
 
-def _reduced(at_least: int | None) -> Callable[[Image.Image], tuple[Image.Image, str]]:
-    """A step that averages squares of pixels, and leaves at least twice ``at_least`` on the shorter side.
+def _upright(image: Image.Image, changes: list[str]) -> Image.Image:
+    """Apply the orientation in the EXIF.
 
-    Half a square may hang over the edge: with fewer left, this would be seen.
+    Not ``ImageOps.exif_transpose``: it rewrites the tags, and raises where one of them is odd.
     """
-    def step(image: Image.Image) -> tuple[Image.Image, str]:
-        factor = min(image.size) // (2 * at_least) if at_least else 1
-        return (image.reduce(factor) if factor > 1 else image), ""
-    return step
-
-
-def _upright(image: Image.Image) -> tuple[Image.Image, str]:
     try:
         orientation = image.getexif().get(274)
     except (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error):
-        return image, "unusable EXIF ignored"
-    # Not ImageOps.exif_transpose: it also writes the tags anew, and gives up where one of them is odd.
-    if orientation not in TURNS:
-        return image, ""
-    turned = image.transpose(TURNS[orientation])
-    # Without the tag, which may stand in several places: nobody shall turn it a second time.
+        changes.append("unusable EXIF ignored")
+        return image
+    if orientation not in TRANSPOSITIONS:
+        return image
+    changes.append("turned upright")
+    turned = image.transpose(TRANSPOSITIONS[orientation])
+    # Without the tag, which may stand in several places, the picture cannot be turned a second time.
     turned.info = {name: value for name, value in image.info.items() if name in ("icc_profile", "transparency")}
-    return turned, "turned upright"
+    return turned
 
 
-def _opaque(image: Image.Image) -> tuple[Image.Image, str]:
+def _opaque(image: Image.Image, changes: list[str], on_white: bool) -> Image.Image:
+    """Remove transparency: lay the picture on white, or keep the colors that transparent pixels have."""
     if not image.has_transparency_data:
-        return image, ""                       # it may be CMYK, which only its color profile can translate
+        return image                           # of any mode: only its color profile can convert CMYK well
     layers = image.convert("RGBA")
-    if layers.getchannel("A").getextrema()[0] == 255:
-        return layers.convert("RGB"), ""
-    paper = Image.new("RGB", image.size, "white")
-    paper.paste(layers, mask=layers.getchannel("A"))
-    paper.info = {name: value for name, value in image.info.items() if name != "transparency"}
-    return paper, "laid on white"
+    opaque, alpha = layers.convert("RGB"), layers.getchannel("A")
+    if on_white and alpha.getextrema()[0] < 255:
+        changes.append("laid on white")
+        opaque = Image.new("RGB", image.size, "white")
+        opaque.paste(layers, mask=alpha)
+    opaque.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    return opaque
 
 
-def _colors_alone(image: Image.Image) -> tuple[Image.Image, str]:
-    """Without what makes it transparent, which no color profile could deal with."""
-    colors = image.convert("RGBA").convert("RGB")
-    colors.info = {name: value for name, value in image.info.items() if name != "transparency"}
-    return colors, ""
-
-
-def _srgb(image: Image.Image) -> tuple[Image.Image, str]:
-    change = "CMYK" if image.mode == "CMYK" else ""
-    profile = image.info.get("icc_profile")
+def _srgb(image: Image.Image, changes: list[str]) -> Image.Image:
+    """Apply the color profile, if there is one."""
+    profile, change = image.info.get("icc_profile"), "CMYK" if image.mode == "CMYK" else ""
     if profile:
         try:
             if not _is_srgb(profile):
-                return _applied(profile, image), "color profile applied"
+                image, change = _apply_profile(profile, image), "color profile applied"
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
             change = "unusable color profile ignored"
-    return (image if image.mode == "RGB" else image.convert("RGB")), change
+    changes += [change] if change else []
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _applied(profile: bytes, image: Image.Image) -> Image.Image:
-    """A picture in the colors of a profile, as RGB in sRGB."""
-    theirs, ours = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
-    return ImageCms.profileToProfile(image, theirs, ours, outputMode="RGB")
+def _apply_profile(profile: bytes, image: Image.Image) -> Image.Image:
+    source, target = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+    return ImageCms.profileToProfile(image, source, target, outputMode="RGB")
 
 
 @lru_cache(maxsize=32)
 def _is_srgb(profile: bytes) -> bool:
-    """Whether a profile changes nothing, as most do: tried on some colors, since its name may say anything."""
+    """Whether a profile leaves 512 test colors as they are, as most do; the name of a profile says little."""
     levels = np.linspace(0, 255, 8).astype(np.uint8)
-    some = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(8, 64, 3)
+    colors = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(8, 64, 3)
     try:
-        return int(np.abs(np.asarray(_applied(profile, Image.fromarray(some))).astype(int) - some).max()) <= 2
-    except ImageCms.PyCMSError:               # it is for gray, or for CMYK
+        converted = np.asarray(_apply_profile(profile, Image.fromarray(colors))).astype(int)
+        return int(np.abs(converted - colors).max()) <= 2
+    except ImageCms.PyCMSError:               # a profile for gray or CMYK
         return False
-
-
-def _what_else(data: bytes) -> str:
-    """What to say of a file that Pillow does not know."""
-    if data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1"):
-        return "it is a HEIC photo, which needs `pip install pillow-heif`"
-    return "it is no picture"

@@ -1,138 +1,154 @@
-"""One file from several hosts: resumed where it stopped, checked before it is used."""
+"""Downloads: a file from its mirrors, and data sets from Kaggle and Hugging Face.
+
+Nothing incomplete gets its final name, and of two processes the second waits for the first. Each function raises a
+DataError if no host delivers, and a WriteError if the disk is full or cannot be written.
+"""
 
 import hashlib
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import requests
 from filelock import FileLock
-from tqdm.auto import tqdm
 
-from colorlib.data.folders import size_of
-from colorlib.system.errors import DataError
-from colorlib.system.files import make_folder, write_errors
+from colorlib.system.errors import FULL, DataError, WriteError, cannot_write
+from colorlib.system.files import atomic_folder, make_folder, write_errors
+from colorlib.system.progress import progress_bar
 
-PATIENCE = 20          # seconds over which a host's speed is judged
-
-
-@dataclass(frozen=True)
-class Download:
-    """A file with a known checksum, and the hosts that serve it, the fastest first."""
-
-    filename: str
-    md5: str
-    urls: tuple[str, ...]
+TIMEOUT = 20          # seconds without an answer, after which the next mirror is tried
 
 
-class SlowHostError(OSError):
-    """A host that sends, but too slowly to wait for while there is another."""
-
-
-def fetch(download: Download, folder: Path, timeout: float = 20, min_speed: float = 200_000) -> Path:
-    """Download into ``folder`` unless it is there, and return the file's path.
-
-    Bytes go to ``<filename>.part``, which a later call, or the next host, continues; the file gets its name only after
-    its checksum is right. A host that is silent for ``timeout`` seconds is left for the next one, and so is
-    one slower than ``min_speed`` bytes a second (the last is given all the time it needs).
-
-    Raises:
-        DataError: when no host could deliver it, with the reason for each, and what to do.
-        WriteError: when the disk is full.
-    """
-    target, part = folder / download.filename, folder / f"{download.filename}.part"
-    failures = []
+def fetch_file(filename: str, md5: str, mirrors: tuple[str, ...], folder: Path) -> Path:
+    """Download a file into ``folder`` from the first mirror that delivers it, unless it is there."""
+    target, failures = folder / filename, []
     make_folder(folder)
-    with write_errors(folder), FileLock(folder / f"{download.filename}.lock"):     # two notebooks, one download
-        if target.exists():
-            return target
-        for url in download.urls:
-            failure = _try(url, part, download.md5, timeout, 0 if url == download.urls[-1] else min_speed)
-            if failure is None:
-                return part.replace(target)
-            failures.append(f"{url}: {failure}")
-    tried = "\n  ".join(failures)
-    raise DataError(f"could not download {download.filename}:\n  {tried}\n"
-                    f"Check the network and run it again (it goes on where it stopped), or put the file into {folder}")
+    with write_errors(folder), FileLock(folder / f"{filename}.lock"):
+        for url in mirrors:
+            if target.exists():
+                break
+            if failure := _try_mirror(url, target, md5):
+                failures.append(f"  {url}: {failure}")
+    if not target.exists():
+        raise DataError("\n".join([f"could not download {filename}:", *failures,
+                                   f"Check the network and try again, or put the file into {folder}"]))
+    return target
 
 
-def _try(url: str, part: Path, md5: str, timeout: float, min_speed: float) -> str | None:
-    """Complete ``part`` from one host: None when its checksum is right, else what went wrong."""
-    for resumed in (size_of(part) > 0, False):
-        try:
-            _continue(url, part, timeout, min_speed)
-        except SlowHostError as error:
-            return str(error)
-        except requests.RequestException as error:
-            return _reason(error)
-        if _md5(part) == md5:
-            return None
-        part.unlink()                                         # wrong bytes cannot be continued
-        if not resumed:
-            break                                             # they were all this host's
-    return "wrong checksum, what it sent was deleted"
+def fetch_from_kaggle(handle: str, name: str, folder: Path) -> Path:
+    """Download a public data set of Kaggle as ``folder/name``. No account is needed.
+
+    An interrupted download is continued in the cache of the client kagglehub.
+    """
+    def fill(partial: Path) -> None:
+        import kagglehub
+
+        cached = kagglehub.dataset_download(handle)
+        shutil.copytree(cached, partial, dirs_exist_ok=True, copy_function=_link_or_copy)
+
+    return _fetch_folder("Kaggle", folder / name, fill)
 
 
-def _continue(url: str, part: Path, timeout: float, min_speed: float) -> None:
-    """Bring ``part`` to its full length from one host, reconnecting twice if that got it further."""
-    for last in (False, False, True):
-        before = size_of(part)
-        try:
-            _receive(url, part, timeout, min_speed)
-            return
-        except requests.RequestException:
-            if last or size_of(part) <= before:
-                raise
+def fetch_from_hugging_face(repository: str, name: str, folder: Path) -> Path:
+    """Download a data set of Hugging Face, and write its pictures, byte for byte, as ``folder/name/<class>/*``.
+
+    An interrupted download is continued.
+    """
+    tables = folder / f"{name}.parquet"
+
+    def fill(partial: Path) -> None:
+        import huggingface_hub
+        from pyarrow import parquet
+
+        huggingface_hub.snapshot_download(repository, repo_type="dataset", allow_patterns="*.parquet", local_dir=tables)
+        for number, path in enumerate(sorted(tables.rglob("*.parquet"))):
+            with parquet.ParquetFile(path) as table:
+                _unpack(table, partial, number)
+
+    target = _fetch_folder("Hugging Face", folder / name, fill)
+    shutil.rmtree(tables, ignore_errors=True)
+    return target
 
 
-def _receive(url: str, part: Path, timeout: float, min_speed: float) -> None:
-    """One connection: append what the host still has to send, or start over if it cannot continue."""
-    have = size_of(part)
-    # Without "identity" a host may compress on the fly, and a range then counts other bytes than ours.
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={have}-"} if have else {})
-    with requests.get(url, headers=headers, stream=True, timeout=timeout) as reply:
-        if reply.status_code == 416:                          # nothing beyond what we have: let the checksum judge
-            return
-        reply.raise_for_status()
-        have = have if reply.status_code == 206 else 0
-        total = have + int(reply.headers.get("Content-Length", 0))
-        bar = tqdm(desc=part.stem, initial=have, total=total or None, unit="B", unit_scale=True)
-        with bar, part.open("ab" if have else "wb") as file:
-            for chunk in _fast_enough(reply.iter_content(1 << 12), min_speed):
-                file.write(chunk)
-                bar.update(len(chunk))
-    if size_of(part) < total:
-        raise requests.ConnectionError(f"the connection ended after {size_of(part):,} of {total:,} bytes")
-
-
-def _fast_enough(chunks: Iterator[bytes], min_speed: float) -> Iterator[bytes]:
-    """Pass the chunks on; give up once ``PATIENCE`` seconds have brought fewer than ``min_speed`` bytes a second."""
-    start, received = time.monotonic(), 0
-    for chunk in chunks:
-        yield chunk
-        received += len(chunk)
-        elapsed = time.monotonic() - start
-        if elapsed > PATIENCE:
-            if received < min_speed * elapsed:
-                raise SlowHostError(f"only {received / elapsed / 1000:.0f} kB/s")
-            start, received = time.monotonic(), 0
-
-
-def _md5(path: Path) -> str:
-    digest = hashlib.md5(usedforsecurity=False)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
-def _reason(error: requests.RequestException) -> str:
-    """requests' messages hold object addresses and wrapped causes; a reader wants the last few words."""
-    if isinstance(error, requests.HTTPError):
+def _try_mirror(url: str, target: Path, md5: str) -> str:
+    """Download a file from one address; the reason if that fails, else ""."""
+    partial, digest = target.with_name(f"{target.name}.part"), hashlib.md5(usedforsecurity=False)
+    try:
+        with requests.get(url, stream=True, timeout=TIMEOUT) as reply, partial.open("wb") as file:
+            reply.raise_for_status()
+            total = int(reply.headers.get("Content-Length", 0)) or None
+            with progress_bar(description=target.name, total=total, unit="B", unit_scale=True) as bar:
+                for chunk in reply.iter_content(2**16):
+                    file.write(chunk)
+                    digest.update(chunk)
+                    bar.update(len(chunk))
+        if digest.hexdigest() != md5:
+            return "wrong checksum"
+        partial.replace(target)
+        return ""
+    except requests.HTTPError as error:              # the texts of requests are long, and show object addresses
         return f"HTTP {error.response.status_code}"
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return "no answer in time"
-    if "Incomplete" in str(error) or "ended after" in str(error) or "reset" in str(error):
+    except requests.exceptions.ChunkedEncodingError:
         return "the connection broke"
-    return "no connection"
+    except requests.RequestException as error:
+        return "no answer in time" if "timed out" in str(error) else "no connection"
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _unpack(table: Any, folder: Path, number: int) -> None:
+    """Write the pictures of one Parquet file, whose metadata name the classes, into class folders."""
+    features = json.loads(table.schema_arrow.metadata[b"huggingface"])["info"]["features"]
+    classes = features["label"]["names"]
+    rows = (row for batch in table.iter_batches(64) for row in batch.to_pylist())
+    for i, row in enumerate(rows):
+        class_folder = folder / classes[row["label"]]
+        class_folder.mkdir(exist_ok=True)
+        (class_folder / f"{number:03}-{i:06}.jpeg").write_bytes(row["image"]["bytes"])
+
+
+def _fetch_folder(host: str, target: Path, fill: Callable[[Path], None]) -> Path:
+    """Fill a folder that gets the name ``target`` when it is complete.
+
+    A full disk is a WriteError, so that no other host is tried and no samples are used; other errors are DataErrors.
+    """
+    try:
+        with atomic_folder(target) as partial:
+            if partial:
+                fill(partial)
+                if not any(partial.iterdir()):
+                    raise DataError("it sent no files")
+    except WriteError:
+        raise
+    except ImportError as error:
+        raise DataError(f"{host} does not deliver {target.name}: {error}. Its client is missing: "
+                        "pip install kagglehub huggingface_hub pyarrow") from error
+    except Exception as error:                       # the clients raise many kinds
+        if number := _disk_error(error):
+            raise cannot_write(target.parent, OSError(number, os.strerror(number))) from error
+        reason = f"{error}".strip().splitlines()[0] if f"{error}".strip() else type(error).__name__
+        raise DataError(f"{host} does not deliver {target.name}: {reason}") from error
+    return target
+
+
+def _disk_error(error: BaseException | None) -> int | None:
+    """Error number of a full disk or a used-up quota, whether a client wraps the error or only quotes it."""
+    while error:
+        for number in FULL:
+            if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
+                return number
+        error = error.__cause__ or error.__context__
+    return None
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    """Hard link, which takes no disk, or copy where the file system has none; over what a kill may have left."""
+    Path(target).unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+

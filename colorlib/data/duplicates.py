@@ -1,4 +1,4 @@
-"""Pictures that look alike: a perceptual hash, and groups of near-duplicates."""
+"""Near-duplicates: a perceptual hash of pictures, and the groups of pictures that look alike."""
 
 from collections.abc import Iterator
 from itertools import combinations_with_replacement
@@ -9,12 +9,12 @@ from PIL import Image
 from torch import Tensor
 
 BITS = 128
-ALIKE = 16           # of 128 bits may differ: looked at by eye, nearly all such pairs are one photo, or one scene
-TILE = 1024          # hashes compared at once with as many
+MAX_DIFFERENT_BITS = 16        # nearly all such pairs, looked at by eye, are one photo or one scene
+TILE = 1024                    # hashes compared at once with as many others, so that memory does not grow
 
 
 def difference_hash(image: Image.Image) -> np.ndarray:
-    """Where a picture gets lighter: 64 steps to the right, 64 steps down. Scaled or recompressed, it is the same.
+    """Where a picture gets lighter: 64 steps to the right, 64 steps down. Scaling and recompression change few bits.
 
     The difference hash of Neal Krawetz (2013), in both directions.
 
@@ -27,44 +27,40 @@ def difference_hash(image: Image.Image) -> np.ndarray:
 
 
 def near_duplicate_groups(hashes: np.ndarray, mirrored: np.ndarray) -> np.ndarray:
-    """Number the groups of pictures that look alike, or would in a mirror; who is alike to one is in the group of all.
+    """Group pictures that look alike, as they are or mirrored, directly or through others.
 
     Args:
         hashes, mirrored: (N, 128) bool, of each picture and of its mirror image.
 
     Returns:
-        (N,) int64: the lowest number among the members of its group.
+        (N,) int64: the lowest index among the pictures of the group.
     """
-    bits, others = torch.from_numpy(hashes), torch.from_numpy(mirrored)
-    group, some = torch.arange(len(hashes)), torch.arange(len(hashes))
-    while len(some):
-        lowest, has_company = group[some], torch.zeros(len(some), dtype=torch.bool)
-        for i, j in _alike(bits[some], others[some]):
-            for one, other in ((i, j), (j, i)):
-                lowest.scatter_reduce_(0, one, group[some[other]], "amin")
-                has_company[one] = True
-        before = group.clone()
-        group.scatter_reduce_(0, group[some], lowest, "amin")           # what one of a group has found holds for all
-        group[some] = torch.minimum(group[some], lowest)
-        while not torch.equal(group, group[group]):
-            group = group[group]
-        some = some[has_company] if not torch.equal(group, before) else some[:0]               # few, as a rule
-    return group.numpy()
+    from scipy.sparse import coo_array  # imported here, since it takes 0.3 s and 30 MiB
+    from scipy.sparse.csgraph import connected_components
+
+    groups = np.arange(len(hashes))
+    for i, j in _near_duplicates(torch.from_numpy(hashes), torch.from_numpy(mirrored)):
+        links = coo_array((np.ones(len(i), bool), (groups[i], groups[j])), shape=(len(groups), len(groups)))
+        _, components = connected_components(links, directed=False)          # (N,): of each picture
+        _, lowest = np.unique(components, return_index=True)
+        groups = lowest[components][groups]
+    return groups
 
 
-def _alike(bits: Tensor, mirrored: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Who looks like whom, a few at a time: (n,) and (n,) int64, the first lower than the second.
+def _near_duplicates(hashes: Tensor, mirrored: Tensor) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Indices (n,) and (n,) of pairs that look alike, tile by tile; the first is the lower one.
 
-    As signs, the sum of two hashes' products is 128 less twice the bits that differ: matrix products compare all with
-    all, ``TILE`` with ``TILE``, so that however many there are, no more memory is taken.
+    With bits as signs, the dot product of two hashes is 128 minus twice the number of different bits: a matrix product
+    compares all of a tile with all of another.
     """
-    for top, left in combinations_with_replacement(range(0, len(bits), TILE), 2):
-        one, one_mirrored = (_signs(some[top:top + TILE]) for some in (bits, mirrored))
-        other, other_mirrored = (_signs(some[left:left + TILE]) for some in (bits, mirrored))
-        likeness = torch.maximum(one @ other.T, torch.maximum(one @ other_mirrored.T, one_mirrored @ other.T))
-        i, j = (likeness >= BITS - 2 * ALIKE).nonzero(as_tuple=True)
-        i, j = i + top, j + left
-        yield i[i < j], j[i < j]
+    for top, left in combinations_with_replacement(range(0, len(hashes), TILE), 2):
+        first, first_mirrored = (_signs(bits[top:top + TILE]) for bits in (hashes, mirrored))
+        second, second_mirrored = (_signs(bits[left:left + TILE]) for bits in (hashes, mirrored))
+        products = torch.maximum(first @ second.T, torch.maximum(first @ second_mirrored.T, first_mirrored @ second.T))
+        i, j = (products >= BITS - 2 * MAX_DIFFERENT_BITS).nonzero(as_tuple=True)
+        i, j = (i + top).numpy(), (j + left).numpy()
+        if (i < j).any():
+            yield i[i < j], j[i < j]
 
 
 def _signs(bits: Tensor) -> Tensor:

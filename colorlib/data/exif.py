@@ -1,34 +1,34 @@
-"""What the EXIF of a photo tells of it, without what tells of its pixels."""
+"""The EXIF tags that stay true when a photo is stored anew: who took it, when, where, with what."""
 
 from PIL import ExifTags, Image
 
-# EXIF 2.3: description, make, model, software, date, artist, copyright. And, among the tags of the exposure, those that
-# do not stay, since they tell of the pixels as they were stored: their size, the maker's notes, where to find more.
-TELLING = {270, 271, 272, 305, 306, 315, 33432}
-STORING = {0xA002, 0xA003, 0xA005, 0x927C}
+# EXIF 2.3: description, make, model, software, date, artist, copyright.
+TOP_LEVEL_TAGS = {270, 271, 272, 305, 306, 315, 33432}
 FOLDERS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+# Tags of the exposure that describe the stored pixels: width, height, a related file, the maker's notes.
+STORAGE_TAGS = {0xA002, 0xA003, 0xA005, 0x927C}
 
 
-def telling(image: Image.Image) -> Image.Exif:
-    """What the EXIF of a picture, as it was opened, tells: who took it, when, where, with what.
+def portable_exif(image: Image.Image) -> Image.Exif:
+    """Copy the EXIF of an opened picture, without its orientation and how its pixels are stored.
 
-    Nothing of how its pixels are stored, or which side is up: these will change.
+    Empty where the EXIF cannot be read or written.
     """
     try:
         exif = image.getexif()
-        kept = without_folders(exif)
+        kept = top_level_tags(exif)
         for folder in FOLDERS:
-            if told := {tag: value for tag, value in exif.get_ifd(folder).items() if tag not in STORING}:
-                kept[folder] = told
+            if tags := {tag: value for tag, value in exif.get_ifd(folder).items() if tag not in STORAGE_TAGS}:
+                kept[folder] = tags
         kept.tobytes()
-    except Exception:                                     # odd tags make Pillow raise many kinds, and color needs none
+    except Exception:                          # odd tags make Pillow raise many kinds, and a photo is usable without them
         return Image.Exif()
     return kept
 
 
-def without_folders(exif: Image.Exif) -> Image.Exif:
-    """Its telling tags that are not in folders of tags."""
+def top_level_tags(exif: Image.Exif) -> Image.Exif:
+    """Copy the tags to keep that are not in folders of tags, which a TIFF cannot hold."""
     kept = Image.Exif()
-    for tag in TELLING & set(exif):
+    for tag in TOP_LEVEL_TAGS & set(exif):
         kept[tag] = exif[tag]
     return kept

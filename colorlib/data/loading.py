@@ -1,78 +1,93 @@
-"""Where images come from: what is at hand, else a download, else the embedded samples."""
+"""Load a data set by name: from the cache, a local copy, or a download."""
 
 import os
 import warnings
-from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from colorlib.data.catalog import DATASETS, Reader, find
 from colorlib.data.images import Images
-from colorlib.data.prepare import newest, prepared
+from colorlib.data.prepare import last_prepared, prepare
 from colorlib.system import paths
-from colorlib.system.errors import DataError
+from colorlib.system.errors import DataError, UsageError
+
+Missing = Literal["error", "samples"]
 
 
-def load(name: str, split: str = "train", size: int = 32, root: str | os.PathLike | None = None) -> Images:
-    """The images of a data set, prepared on the first call and memory-mapped from then on.
+def load(name: str, split: str = "train", size: int = 32, root: str | os.PathLike | None = None,
+         missing: Missing = "error") -> Images:
+    """Load the images of a data set, prepared on the first call and memory-mapped from then on.
 
-    Takes the copy in ``root`` (else in ``data/`` or the folder that ``COLORLIB_DATA`` names); else what was prepared
-    from a copy that is gone; else a download, unless ``COLORLIB_OFFLINE=1``. When nothing can be had it warns, and
-    returns the embedded samples. ``Images.source`` says which it was.
+    Searched in this order: ``root``, or else ``data/`` and the folder that ``COLORLIB_DATA`` names; what was prepared
+    from a copy that is gone; a download, unless ``COLORLIB_OFFLINE=1``. ``Images.source`` says which was used.
 
-    Photos in class folders (all but CIFAR-10) may be in any state: what cannot be used is left out, counted in one
-    printed line, and listed with its reason in ``prepared.csv``.
+    Photos in class folders (all but CIFAR-10) may be in any state: files that cannot be used are left out, counted in
+    one printed line, and listed with the reason in ``prepared.csv``.
 
     Args:
-        name: "cifar10", "animals10", "animals3", "samples", or "folder" for any photos of your own.
-        split: "train" or "test", or, of photos in class folders, "valid", or "all" three of them.
+        name: "cifar10", "animals10", "animals3", "samples", or "folder" for any photos.
+        split: "train" or "test"; of photos in class folders also "valid", or "all" for the three together.
         size: pixels along each side: photos are scaled by their shorter side and cropped to the center.
-        root: the folder that holds the copy, or the copy itself: a folder, or a zip.
+        root: a folder that holds the copy, or the copy itself: a folder or a zip.
+        missing: "samples" to use the sample photos of the package, with a warning, if there is no usable copy and no download.
 
     Raises:
-        DataError: for a copy that is damaged or incomplete, naming it; for a ``root`` that holds none.
-        WriteError: for a full disk.
-        ValueError: for a name, split or size that does not exist.
+        DataError: if there is no copy and no download, or a copy is damaged or incomplete.
+        WriteError: if the cache cannot be written, for example on a full disk.
+        UsageError: for an unknown name, split or value of ``missing``, and a size below 8.
     """
-    _expect_one_of("data set", name, DATASETS)
-    _expect_one_of("split", split, DATASETS[name].splits)
+    if name not in DATASETS:
+        raise UsageError(f"no data set is called {name!r}: there are {', '.join(DATASETS)}")
+    if split not in DATASETS[name].splits:
+        raise UsageError(f"no split of {name} is called {split!r}: there are {', '.join(DATASETS[name].splits)}")
     if size < 8:
-        raise ValueError(f"size must be 8 pixels or more, got {size}")
+        raise UsageError(f"size must be 8 pixels or more, got {size}")
+    if missing not in ("error", "samples"):
+        raise UsageError(f"missing must be 'error' or 'samples', got {missing!r}")
     if name == "folder" and root is None:
-        raise ValueError("the data set 'folder' is any folder or zip of photos: say which, with root")
-    copy = find(name, root)
-    if copy:
-        return prepared(name, *copy, split, size)
+        raise UsageError("the data set 'folder' is any folder or zip of photos: give its path as root")
+    if copy := find(name, root):
+        return prepare(name, *copy, split, size)
     if root is not None:
-        raise DataError(_nothing_in(paths.expanded(root), name))
-    if images := newest(name, split, size):
+        place, files = paths.expand_user(root), ", ".join(DATASETS[name].readers)
+        advice = f"put one of {files} there" if place.exists() and files else "there is no such file or folder"
+        raise DataError(f"no {name} in {place.resolve()}: {advice}")
+    if images := last_prepared(name, split, size):
         return images
     try:
-        return prepared(name, *get(name), split, size)
+        return prepare(name, *get(name), split, size)
     except DataError as error:
-        warnings.warn(f"\n{'*' * 88}\nNO {name.upper()}: {error}\nGoing on with the embedded SAMPLES instead: a few "
-                      f"photos, enough to see everything run, too few to learn much.\n{'*' * 88}", stacklevel=2)
-        return _stand_in(name, split, size)
+        if missing == "error":
+            raise DataError(f"no {name}: {error}\nGet it with `colorlib data get {name}`, or put a copy where "
+                            "data/README.md says") from error
+        warnings.warn(f"\n{'*' * 88}\nNO {name.upper()}: {error}\nThe embedded SAMPLES are used instead: a few photos, "
+                      f"enough to see everything run, too few to learn much.\n{'*' * 88}", stacklevel=2)
+        return _load_samples(name, split, size)
 
 
-def load_to_train(name: str, size: int = 32, root: str | os.PathLike | None = None) -> tuple[Images, Images]:
-    """The images to learn from, and those to validate on: a split of its own, else a tenth held out, at most 2,000.
+def load_to_train(name: str, size: int = 32, root: str | os.PathLike | None = None, missing: Missing = "error"
+                  ) -> tuple[Images, Images]:
+    """Load images to train on and images to validate on: the split "valid"; if there is none, a tenth of the images, at most 2,000.
 
     Args and errors as for ``load``.
     """
-    images = load(name, "train", size, root)
+    images = load(name, "train", size, root, missing)
     if "valid" in DATASETS[name].splits:
-        return images, load(name, "valid", size, root)
+        return images, load(name, "valid", size, root, missing)
     return images.hold_out(max(1, min(2000, len(images) // 10)))
 
 
 def get(name: str) -> tuple[Path, Reader]:
-    """The copy of a data set that is at hand, else downloaded into ``data/``: its path, and what reads it.
+    """Find a copy of a data set, or download one into ``data/``.
+
+    Returns:
+        Its path, and its reader.
 
     Raises:
         DataError: if ``COLORLIB_OFFLINE=1`` forbids a download, or no host delivers it.
         WriteError: for a full disk.
+        UsageError: for an unknown name.
     """
-    _expect_one_of("data set", name, DATASETS)
     if copy := find(name):
         return copy
     if paths.offline():
@@ -85,27 +100,16 @@ def get(name: str) -> tuple[Path, Reader]:
             failures.append(str(error))
         if copy := find(name):
             return copy
-    raise DataError("\n".join(failures) or f"{name} cannot be downloaded: give its place as root")
+    raise DataError("\n".join(failures) or f"{name} cannot be downloaded: give its path as root")
 
 
-def _stand_in(name: str, split: str, size: int) -> Images:
-    """The samples, divided as the data set is: they have no photos to validate on, so some are held out of training.
+def _load_samples(name: str, split: str, size: int) -> Images:
+    """The samples in place of a data set; where it has a split "valid", some of their training photos.
 
-    They have no "all" either, and stand in for it with those to learn from.
+    For "all", they are the training photos.
     """
     if split == "test" or "valid" not in DATASETS[name].splits:
         return load("samples", split, size)
     images = load("samples", "train", size)
     train, valid = images.hold_out(len(images) // 8)
     return valid if split == "valid" else train
-
-
-def _nothing_in(root: Path, name: str) -> str:
-    forms = [*DATASETS[name].forms]
-    way_out = f"put one of {', '.join(forms)} there" if root.exists() and forms else "there is no such file or folder"
-    return f"no {name} in {root.resolve()}: {way_out}"
-
-
-def _expect_one_of(kind: str, name: str, names: Iterable[str]) -> None:
-    if name not in names:
-        raise ValueError(f"no {kind} is called {name!r}: there are {', '.join(names)}")

@@ -1,39 +1,39 @@
-"""Train, validation and test: who goes where is decided by the content of the files, and by nothing else."""
+"""Assign photos to training, validation and test by the content of the files alone."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 
-PARTS = {"test": 0.1, "valid": 0.1}        # of each class
+FRACTIONS = {"test": 0.1, "valid": 0.1}        # of each class
 
 
 def assign(digests: Sequence[str], classes: Sequence[str], groups: Sequence[int]) -> list[str]:
-    """The split of each photo: of every class the same parts, and no group on two sides.
+    """Split of each photo: the same fractions of every class, and no group in two splits.
 
-    The groups of a class are sorted by the lowest digest among their photos, which is a shuffle that anyone repeats who
-    has the same files. The first tenth is for the test, the second to validate (at least one photo each
-    where there are three), the others to train on.
+    The groups of a class are sorted by the lowest digest among their photos, a shuffle that can be repeated from the
+    files alone. The first tenth goes to test, the second to valid (at least one photo each where there are three),
+    the rest to train.
 
     Args:
-        digests: a hash of each file's content.
-        classes: the class of each photo. A group with several belongs to that of its lowest digest.
-        groups: photos with the same number stay together.
+        digests: hash of each file's content.
+        classes: class of each photo. A group with several classes counts for that of its lowest digest.
+        groups: number of each photo's group.
     """
     members = defaultdict(list)
     for i, group in enumerate(groups):
         members[group].append(i)
-    of_class = defaultdict(list)
+    groups_of_class = defaultdict(list)
     for group in members.values():
         group.sort(key=digests.__getitem__)
-        of_class[classes[group[0]]].append(group)
+        groups_of_class[classes[group[0]]].append(group)
     split = ["train"] * len(digests)
-    for some in of_class.values():
-        photos = sum(map(len, some))
-        left = {name: max(round(part * photos), int(photos >= 3)) for name, part in PARTS.items()}
-        spare = photos - max(1, photos // 3)                     # what may be kept from training at most
-        for group in sorted(some, key=lambda group: digests[group[0]]):
-            fitting = [name for name, wanted in left.items() if len(group) / 2 <= wanted]     # else: too large for it
+    for class_groups in groups_of_class.values():
+        photos = sum(map(len, class_groups))
+        wanted = {name: max(round(fraction * photos), int(photos >= 3)) for name, fraction in FRACTIONS.items()}
+        spare = photos - max(1, photos // 3)                     # at least a third stays in training
+        for group in sorted(class_groups, key=lambda group: digests[group[0]]):
+            fitting = [name for name, count in wanted.items() if len(group) / 2 <= count]
             if fitting and len(group) <= spare:
-                left[fitting[0]] -= len(group)
+                wanted[fitting[0]] -= len(group)
                 spare -= len(group)
                 for i in group:
                     split[i] = fitting[0]

@@ -1,7 +1,8 @@
 __all__ = [
-    "EVERY",
     "LPIPS",
     "MEASURES",
+    "QUICK",
+    "Batch",
     "Estimate",
     "Scores",
     "ab_auc",
@@ -15,14 +16,15 @@ __all__ = [
     "evaluate",
     "frechet",
     "load_lpips",
+    "measures_from_means",
     "psnr",
+    "quick_probe",
     "rgb_mae",
-    "table",
-    "validate",
+    "score_table",
 ]
 
-from .evaluation import EVERY, MEASURES, Estimate, Scores, evaluate
+from .evaluation import MEASURES, QUICK, Estimate, Scores, baselines, by_class, evaluate, measures_from_means
 from .perceptual import LPIPS, frechet, load_lpips
-from .pixels import ab_auc, ab_distance, ab_mae, ab_mse, accuracy, baselines, by_class, psnr, rgb_mae, validate
-from .probes import available_probes
-from .report import table
+from .pixels import ab_auc, ab_distance, ab_mae, ab_mse, accuracy, psnr, rgb_mae
+from .probes import Batch, available_probes, quick_probe
+from .report import score_table

@@ -1,4 +1,4 @@
-"""Colorizers compared by every number the field uses, with what chance may have done to each."""
+"""Compare colorizers on standard metrics, with bootstrap intervals."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -7,18 +7,21 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import nn
-from tqdm.auto import tqdm
 
+from colorlib import color
 from colorlib.data.images import Images
 from colorlib.metrics.perceptual import frechet
-from colorlib.metrics.probes import Probe, available_probes, pictures
-from colorlib.models.objectives import Objective
+from colorlib.metrics.probes import Probe, available_probes, colored_batches, quick_probe
+from colorlib.models.networks import Constant
+from colorlib.models.objectives import ABRegression, Objective
+from colorlib.system.progress import progress_bar
 
-Columns = Mapping[str, np.ndarray]              # a name -> one number for each image
+Columns = Mapping[str, np.ndarray]              # a column name -> one number per image
+QUICK: Mapping[str, Probe] = {"quick": quick_probe}     # for ``evaluate``: PSNR, ab MAE, AuC and colorfulness alone
 
 
 class Estimate(NamedTuple):
-    """A measure of some images, and its 95% interval: how far another draw of such images might move it."""
+    """Value of a measure on some images, and its 95% bootstrap interval over photos."""
 
     value: float
     low: float
@@ -26,12 +29,12 @@ class Estimate(NamedTuple):
 
 
 class Measure(NamedTuple):
-    """One line of the table."""
+    """One row of the table of scores."""
 
     label: str                                              # with its unit
     better: str                                             # "less", "more", "near 1" or "near 0"
-    needs: tuple[str, ...]                                  # the columns it is made of
-    of: Callable[..., np.ndarray] = lambda mean: mean       # their means -> the measure
+    columns: tuple[str, ...]                                # of the probes
+    formula: Callable[..., np.ndarray] = lambda mean: mean  # the columns' means over the images -> the measure
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -45,38 +48,48 @@ MEASURES: Mapping[str, Measure] = {
     "acc2": Measure("accuracy at 2% (Nazeri)", "more", ("acc2",)),
     "acc5": Measure("accuracy at 5% (Nazeri)", "more", ("acc5",)),
     "auc": Measure("AuC, raw (Zhang)", "more", ("auc",)),
-    "auc_rebalanced": Measure("AuC, rebalanced (Zhang)", "more", ("rare_error", "rare"), lambda e, w: 1 - e / w / 150),
-    "colorfulness": Measure("colorfulness / truth", "near 1", ("ours", "theirs"), lambda ours, theirs: ours / theirs),
-    "lightness": Measure("L - true L (Lab units)", "near 0", ("lighter",)),
+    "auc_rebalanced": Measure("AuC, rebalanced (Zhang)", "more", ("rarity_times_distance", "rarity"),
+                              lambda weighted, weight: 1 - weighted / weight / 150),
+    "colorfulness": Measure("colorfulness / truth", "near 1", ("predicted_colorfulness", "actual_colorfulness"),
+                            np.divide),
+    "lightness": Measure("L - true L (Lab units)", "near 0", ("lightness",)),
     "lpips_alexnet": Measure("LPIPS, AlexNet", "less", ("lpips_alexnet",)),
     "lpips_vgg16": Measure("LPIPS, VGG16", "less", ("lpips_vgg16",)),
     "recognized": Measure("recognized by a classifier", "more", ("recognized",)),
     "won_back": Measure("won back of what gray loses", "more", ("recognized", "gray_recognized", "true_recognized"),
-                        lambda ours, gray, true: (ours - gray) / (true - gray)),
+                        lambda predicted, gray, true: (predicted - gray) / (true - gray)),
+    # A distance of two sets of features: it has no mean over images, and no interval.
+    "frechet": Measure("Frechet distance, VGG16 (not FID)", "less", ("predicted_features", "actual_features")),
 }
-# With the one that is no mean over images, and so has no interval.
-EVERY = MEASURES | {"frechet": Measure("Frechet distance, VGG16 (not FID)", "less", ("rows", "true_rows"))}
 
 
 @dataclass(frozen=True)
 class Scores:
-    """What was measured of one colorizer."""
+    """Measures of one colorizer."""
 
-    estimates: dict[str, Estimate]                  # a key of EVERY; the interval of "frechet" is NaN
-    per_image: Columns = field(repr=False)          # what they are made of
+    estimates: dict[str, Estimate]                  # a key of MEASURES -> value and interval; NaN where it has none
+    per_image: Columns = field(repr=False)          # the probes' columns with one number per image
+
+    @property
+    def values(self) -> dict[str, float]:
+        """A key of MEASURES -> the value alone."""
+        return {name: estimate.value for name, estimate in self.estimates.items()}
 
 
 def evaluate(colorizers: Mapping[str, tuple[nn.Module, Objective]], images: Images,
              probes: Mapping[str, Probe] | None = None, seed: int = 0,
              size: int | None = None) -> dict[str, Scores]:
-    """Measure colorizers on the same images.
+    """Compare colorizers on the same images.
+
+    Intervals are bootstrap intervals: of 1,000 samples of the photos with replacement, each photo with all its crops,
+    the middle 95%. They do not include the variation between trainings of a network.
 
     Args:
-        colorizers: a name -> a network and the objective that reads its output.
-        probes: what to measure; by default all that ``available_probes`` finds here.
-        seed: of the bootstrap: 1,000 times as many photos are drawn with replacement, each with all its crops; the
-            interval is where the middle 95% of the results lie. What it does not cover: another training.
-        size: pixels that both pictures are shrunk to before they are compared; by default they stay as they are.
+        colorizers: a name -> a network and the objective that decodes its output.
+        probes: what to measure: ``QUICK`` for PSNR, ab MAE, AuC and colorfulness; by default all of
+            ``available_probes``.
+        seed: seed of the bootstrap.
+        size: pixels that both pictures are shrunk to before they are compared; by default they are not shrunk.
 
     Returns:
         The same names -> their scores.
@@ -89,31 +102,68 @@ def evaluate(colorizers: Mapping[str, tuple[nn.Module, Objective]], images: Imag
     probes = probes if probes is not None else available_probes(images, size)[0]
     scores = {}
     for name, (model, objective) in colorizers.items():
-        batches = tqdm(pictures(model, objective, images, size), f"measuring {name}", leave=False, unit=" batches")
-        found = [{key: value.numpy() for probe in probes.values() for key, value in probe(batch).items()}
-                 for batch in batches]
-        columns = {key: np.concatenate([batch[key] for batch in found]) for key in found[0]}
+        batches = progress_bar(colored_batches(model, objective, images, size), f"measuring {name}", leave=False,
+                               unit=" batches")
+        measured = [{key: value.numpy() for probe in probes.values() for key, value in probe(batch).items()}
+                    for batch in batches]
+        columns = {key: np.concatenate([batch[key] for batch in measured]) for key in measured[0]}
         per_image = {key: column for key, column in columns.items() if column.ndim == 1}
-        scores[name] = Scores(_estimates(columns, images.groups, seed), per_image)
+        scores[name] = Scores(_estimates(columns, images.group_ids, seed), per_image)
     return scores
 
 
-def _estimates(columns: Columns, groups: np.ndarray, seed: int, rounds: int = 1000) -> dict[str, Estimate]:
+def measures_from_means(means: Mapping[str, float]) -> dict[str, float]:
+    """Measures from the means over images of a probe's columns, such as those of ``quick_probe``.
+
+    Returns:
+        Each measure whose columns are all there. A measure that is not finite is NaN, such as the colorfulness of gray
+        photos.
+    """
+    return {name: value.item() for name, value in _measures({key: np.asarray(m) for key, m in means.items()}).items()}
+
+
+def by_class(model: nn.Module, objective: Objective, images: Images) -> dict[str, dict[str, float]]:
+    """Measures of ``QUICK`` on the images of each class. Classes without images are left out."""
+    columns = evaluate({"": (model, objective)}, images, QUICK)[""].per_image
+    rows = {name: images.labels == label for label, name in enumerate(images.classes)}
+    return {name: measures_from_means({key: column[chosen].mean() for key, column in columns.items()})
+            for name, chosen in rows.items() if chosen.any()}
+
+
+def baselines(images: Images) -> dict[str, tuple[nn.Module, Objective]]:
+    """Colorizers that every other has to beat: "gray copy", and "mean color", the mean ab of these images.
+
+    Raises:
+        ValueError: if there are no images.
+    """
+    if not len(images):
+        raise ValueError(f"there are no images to take a mean color of: {images.source}")
+    sums = sum(color.split_lab(rgb)[1].double().mean((2, 3)).sum(0) for rgb in images.in_order())
+    mean = sums / len(images) / ABRegression.unit
+    return {"gray copy": (Constant(torch.zeros(2)), ABRegression()), "mean color": (Constant(mean), ABRegression())}
+
+
+def _measures(means: Columns) -> Columns:
+    """``measures_from_means`` for one or several sets of images: all arrays have the same shape."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        measures = {name: measure.formula(*(means[column] for column in measure.columns))
+                    for name, measure in MEASURES.items() if set(measure.columns) <= set(means)}
+    return {name: np.where(np.isfinite(values), values, np.nan) for name, values in measures.items()}
+
+
+def _estimates(columns: Columns, groups: np.ndarray, seed: int, num_samples: int = 1000) -> dict[str, Estimate]:
     numbers = {name: column.astype(float) for name, column in columns.items() if column.ndim == 1}
     _, photo = np.unique(groups, return_inverse=True)
     sums = np.stack([np.bincount(photo, column) for column in (*numbers.values(), np.ones(len(groups)))])     # (C+1,P)
     random, photos = np.random.default_rng(seed), sums.shape[1]
-    drawn = [sums.sum(1)] + [sums[:, random.integers(0, photos, photos)].sum(1) for _ in range(rounds)]
-    *totals, counts = np.stack(drawn, 1)
+    samples = [sums.sum(1)] + [sums[:, random.integers(0, photos, photos)].sum(1) for _ in range(num_samples)]
+    *totals, counts = np.stack(samples, 1)                                # (1 + num_samples,) each: all photos first
     means = {name: total / counts for name, total in zip(numbers, totals, strict=True)}
-    found = {}
-    with np.errstate(divide="ignore", invalid="ignore"):         # photos without color have no fraction of it
-        for name, measure in MEASURES.items():
-            if set(measure.needs) <= set(means):
-                value, *others = measure.of(*(means[column] for column in measure.needs))
-                others = [other for other in others if np.isfinite(other)] or [np.nan]
-                found[name] = Estimate(float(value), *map(float, np.percentile(others, [2.5, 97.5])))
-    if "rows" in columns and len(groups) > 1:
-        distance = frechet(torch.tensor(columns["rows"]), torch.tensor(columns["true_rows"]))
-        found["frechet"] = Estimate(distance, np.nan, np.nan)
-    return found
+    estimates = {}
+    for name, (value, *sampled) in _measures(means).items():
+        finite = [number for number in sampled if np.isfinite(number)] or [np.nan]
+        estimates[name] = Estimate(float(value), *map(float, np.percentile(finite, [2.5, 97.5])))
+    features = [columns[name] for name in MEASURES["frechet"].columns if name in columns]
+    if features and len(groups) > 1:
+        estimates["frechet"] = Estimate(frechet(*map(torch.from_numpy, features)), np.nan, np.nan)
+    return estimates

@@ -1,156 +1,191 @@
-"""What can be measured of a picture, in groups: each a function of a batch, made for some images."""
+"""Probes: functions that measure a batch of pictures, each a group of measures with the same needs."""
 
-from collections.abc import Callable, Iterator
+import hashlib
+from collections.abc import Callable, Collection, Iterator
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from colorlib import color, metrics
+from colorlib import color
 from colorlib.color import bins
-from colorlib.data.images import Images, at_once
-from colorlib.metrics.perceptual import load_lpips, summary
-from colorlib.models.classifier import CLASSES, load_classifier, right
+from colorlib.data.images import Images, images_per_batch
+from colorlib.metrics.perceptual import load_lpips
+from colorlib.metrics.pixels import ab_auc, ab_distance, ab_mae, ab_mse, accuracy, psnr, rgb_mae
+from colorlib.models.classifier import CLASSES, load_classifier
 from colorlib.models.objectives import Objective
-from colorlib.models.recipe import colorize
+from colorlib.models.predict import colorize
 from colorlib.system.errors import DataError
 from colorlib.system.memory import trim_heap
 
-PART = 4                 # of as many as are colored at once: the networks that look at them need more memory for each
-TIDY = 64                # batches after which memory that was freed, and only kept at hand, goes back to the system
+SMALLER_BATCHES = 4      # than for coloring: the networks of LPIPS need about 4 times the memory per picture
+TRIM_EVERY = 64          # batches: without trimming, glibc's fragmented heap grows to a gigabyte
 
 
 class Batch(NamedTuple):
-    """What a colorizer made of some pictures."""
+    """Some pictures as a network colored them, and as they are."""
 
-    predicted: Tensor            # rgb (B,3,H,W) in [0,1]
-    actual: Tensor               # the same
-    labels: Tensor               # (B,) int64
-    start: int = 0               # the place of the first among the images
-
-
-Probe = Callable[[Batch], dict[str, Tensor]]    # -> a name -> (B,), a number for each picture, or (B,F), rows of them
+    predicted: Tensor                # rgb (B,3,H,W) in [0,1]
+    actual: Tensor                   # the same
+    labels: Tensor | None = None     # (B,) int64, indices into images.classes
+    images: Images | None = None     # all images that are measured, at their full size
 
 
-def pictures(model: nn.Module, objective: Objective, images: Images, size: int | None = None) -> Iterator[Batch]:
-    """What a colorizer makes of the images, batch by batch, on the CPU; shrunk, if a size is given."""
+Probe = Callable[[Batch], dict[str, Tensor]]    # a batch -> column name -> (B,) numbers, or (B,F) features, per picture
+
+
+def colored_batches(model: nn.Module, objective: Objective, images: Images, size: int | None = None) -> Iterator[Batch]:
+    """Color the images, batch by batch; both pictures are shrunk to ``size`` pixels, if it is given.
+
+    Yields:
+        Batches on the CPU, in the order of the images.
+    """
     start = 0
-    for number, rgb in enumerate(images.in_order(-(-at_once(images.size, images.size) // PART))):
-        if number % TIDY == 0:                  # else glibc's heap frays, and takes a gigabyte in the end
+    for number, rgb in enumerate(images.in_order(-(-images_per_batch(images.size, images.size) // SMALLER_BATCHES))):
+        if number % TRIM_EVERY == 0:
             trim_heap()
-        pair = colorize(model, objective, rgb), color.to_float(rgb)
-        labels = torch.from_numpy(images.labels[start:start + len(rgb)])
-        predicted, actual = (_shrunk(picture, size) for picture in pair)
-        yield Batch(predicted, actual, labels, start)
+        predicted, actual = (F.adaptive_avg_pool2d(picture, size or images.size)
+                             for picture in (colorize(model, objective, rgb), color.to_float(rgb)))
+        yield Batch(predicted, actual, torch.from_numpy(images.labels[start:start + len(rgb)]), images)
         start += len(rgb)
 
 
-def _shrunk(rgb: Tensor, size: int | None) -> Tensor:
-    return rgb if size is None else F.adaptive_avg_pool2d(rgb, size)
+def quick_probe(batch: Batch) -> dict[str, Tensor]:
+    """PSNR, ab MAE, AuC and colorfulness: no setup, and the batch may be on any device."""
+    predicted, actual = batch.predicted, batch.actual
+    return {"psnr": psnr(predicted, actual), "ab_mae": ab_mae(predicted, actual), "auc": ab_auc(predicted, actual),
+            "predicted_colorfulness": color.colorfulness(predicted), "actual_colorfulness": color.colorfulness(actual)}
 
 
-def available_probes(images: Images, size: int | None = None) -> tuple[dict[str, Probe], list[str]]:
-    """All that can be measured here, and a sentence for each that cannot.
+def pixel_probe() -> Probe:
+    """Probe of everything that compares pixel by pixel: ``quick_probe`` and more.
 
-    Args:
-        size: as for ``evaluate``.
+    Rebalanced AuC weights a pixel by how rare its color is in ``batch.images``, shrunk to the size of the batch.
     """
-    probes: dict[str, Probe] = {"numbers": pixel_probe(images, size)}
-    missing = []
-    for name, make in [("SSIM and CIEDE2000", lambda: ssim_and_ciede2000_probe(size or images.size)),
-                       ("LPIPS and Frechet distance", lpips_and_frechet_probe),
-                       ("recognition", lambda: recognition_probe(images, size))]:
-        try:
-            probes[name] = make()
-        except DataError as error:
-            missing.append(f"{name} left out: {error}")
-    return probes, missing
-
-
-def pixel_probe(images: Images, size: int | None = None) -> Probe:
-    """Pixels compared one by one; how rare a color is, is counted in the images themselves, shrunk as they will be."""
-    shrunk = (_shrunk(color.to_float(rgb), size) for rgb in images.in_order())
-    rarity = bins.rarity(bins.prior(bins.count(shrunk)), uniform=0).float()
+    known: dict[tuple[str, int], Tensor] = {}           # the images' digest, and the size -> (Q,) weights of the bins
 
     def probe(batch: Batch) -> dict[str, Tensor]:
         predicted, actual = batch.predicted, batch.actual
-        weights = rarity[bins.nearest(color.split_lab(actual)[1], 1)[0][:, 0]]                 # (B,H,W)
-        error = weights * metrics.ab_distance(predicted, actual)
-        return {"ab_mae": metrics.ab_mae(predicted, actual), "ab_mse": metrics.ab_mse(predicted, actual),
-                "rgb_mae": metrics.rgb_mae(predicted, actual), "psnr": metrics.psnr(predicted, actual),
-                "rgb_mse": (predicted - actual).square().flatten(1).mean(1),
-                "acc2": metrics.accuracy(predicted, actual, 2), "acc5": metrics.accuracy(predicted, actual, 5),
-                "auc": metrics.ab_auc(predicted, actual),
-                "rare_error": error.mean((1, 2)), "rare": weights.mean((1, 2)),
-                "lighter": 100 * (color.to_gray(predicted) - color.to_gray(actual)).mean((1, 2, 3)),
-                "ours": color.colorfulness(predicted), "theirs": color.colorfulness(actual)}
+        key = batch.images.digest, actual.shape[-1]
+        if key not in known:
+            known[key] = _rarity(batch.images, actual.shape[-1])
+        rarity = known[key][bins.nearest(color.split_lab(actual)[1], 1)[0][:, 0]]                 # (B,H,W)
+        return quick_probe(batch) | {
+            "ab_mse": ab_mse(predicted, actual), "rgb_mae": rgb_mae(predicted, actual),
+            "rgb_mse": (predicted - actual).square().flatten(1).mean(1),
+            "acc2": accuracy(predicted, actual, 2), "acc5": accuracy(predicted, actual, 5),
+            "rarity": rarity.mean((1, 2)),
+            "rarity_times_distance": (rarity * ab_distance(predicted, actual)).mean((1, 2)),
+            "lightness": 100 * (color.to_gray(predicted) - color.to_gray(actual)).mean((1, 2, 3))}
     return probe
 
 
 def ssim_and_ciede2000_probe(size: int) -> Probe:
-    """SSIM as Wang et al. 2004 define it, and the mean CIEDE2000: both by scikit-image.
+    """Probe of SSIM, as Wang et al. 2004 define it, and mean CIEDE2000, both by scikit-image.
 
     Raises:
-        DataError: for pictures of a ``size`` below 11, SSIM's window; if scikit-image is not installed.
+        DataError: if ``size`` is below 11 px, the window of SSIM; if scikit-image is not installed.
     """
     if size < 11:
-        raise DataError(f"they need pictures of 11 px or more, and these have {size}")
+        raise DataError(f"SSIM needs pictures of 11 px or more, got {size} px")
     try:
         from skimage.color import deltaE_ciede2000, rgb2lab
         from skimage.metrics import structural_similarity
     except ImportError as error:
-        raise DataError("they need scikit-image: pip install scikit-image") from error
-    as_wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1}
+        raise DataError("scikit-image is not installed: pip install scikit-image") from error
+    wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 1}
 
     def probe(batch: Batch) -> dict[str, Tensor]:
-        ours, theirs = (rgb.permute(0, 2, 3, 1).numpy() for rgb in (batch.predicted, batch.actual))
-        ssim = [structural_similarity(a, b, channel_axis=-1, **as_wang) for a, b in zip(ours, theirs, strict=True)]
-        far = deltaE_ciede2000(rgb2lab(ours), rgb2lab(theirs)).mean((1, 2))
-        return {"ssim": torch.tensor(ssim), "ciede2000": torch.tensor(far)}
+        predicted, actual = (rgb.permute(0, 2, 3, 1).numpy() for rgb in (batch.predicted, batch.actual))
+        ssim = [structural_similarity(a, b, channel_axis=-1, **wang) for a, b in zip(predicted, actual, strict=True)]
+        difference = deltaE_ciede2000(rgb2lab(predicted), rgb2lab(actual)).mean((1, 2))
+        return {"ssim": torch.tensor(ssim), "ciede2000": torch.tensor(difference)}
     return probe
 
 
 def lpips_and_frechet_probe() -> Probe:
-    """LPIPS with both networks, and the rows for a Frechet distance.
+    """Probe of LPIPS with both networks, and of the VGG16 features for a Frechet distance.
 
     Raises:
-        DataError: if the networks cannot be had.
+        DataError: if the weights of a network are not there.
     """
     alexnet, vgg16 = load_lpips("alexnet"), load_lpips("vgg16")
 
     @torch.no_grad()
     def probe(batch: Batch) -> dict[str, Tensor]:
-        ours, theirs = vgg16.features(batch.predicted), vgg16.features(batch.actual)
-        return {"lpips_alexnet": alexnet(batch.predicted, batch.actual), "lpips_vgg16": vgg16.between(ours, theirs),
-                "rows": summary(ours), "true_rows": summary(theirs)}
+        predicted, actual = vgg16.features(batch.predicted), vgg16.features(batch.actual)
+        return {"lpips_alexnet": alexnet(batch.predicted, batch.actual),
+                "lpips_vgg16": vgg16.distance(predicted, actual),
+                # The Frechet distance is of the coarsest features, averaged over the picture: (B,F).
+                "predicted_features": predicted[-1].mean((2, 3)), "actual_features": actual[-1].mean((2, 3))}
     return probe
 
 
 def recognition_probe(images: Images, size: int | None = None) -> Probe:
-    """Whether a classifier of CIFAR-10 names the picture rightly: colored, gray, and in its true colors.
+    """Probe of whether a classifier of CIFAR-10 recognizes the predicted, the gray, and the true picture.
 
-    Larger pictures are shrunk to the 32 px that it was trained with. The last two are judged once, for all colorizers.
-
-    Args:
-        images: those that will be measured, and no others.
-        size: as for ``evaluate``.
+    Pictures are shrunk to the 32 px that the classifier was trained with.
 
     Raises:
-        DataError: for images of other classes, or smaller ones, or without the classifier's weights.
+        DataError: for images of other classes or below 32 px; if the weights of the classifier are not there.
     """
-    if not set(images.classes) <= set(CLASSES) or (size or images.size) < 32:
-        raise DataError(f"the classifier knows only {', '.join(CLASSES)}, of 32 px or more")
-    model, places = load_classifier(), torch.tensor([CLASSES.index(name) for name in images.classes])
-    given: dict[int, dict[str, Tensor]] = {}            # by the start of a batch: the same for every colorizer
+    _classifier_labels(images)
+    if (size or images.size) < 32:
+        raise DataError(f"the classifier needs pictures of 32 px or more, got {size or images.size} px")
+    model = load_classifier()
+    known: dict[bytes, tuple[Tensor, Tensor]] = {}      # a hash of true pictures -> their classes in gray, and in color
 
-    def judged(rgb: Tensor, labels: Tensor) -> Tensor:
-        return right(model, F.adaptive_avg_pool2d(rgb, 32), places[labels]).float()
+    def predicted_class(rgb: Tensor) -> Tensor:
+        return model(F.adaptive_avg_pool2d(rgb, 32)).argmax(1)
 
+    @torch.no_grad()
     def probe(batch: Batch) -> dict[str, Tensor]:
-        if batch.start not in given:
+        key = hashlib.blake2b(batch.actual.numpy().tobytes()).digest()
+        if key not in known:                            # the same for every colorizer
             gray = color.gray_to_rgb(color.to_gray(batch.actual))
-            given[batch.start] = {"gray_recognized": judged(gray, batch.labels),
-                                  "true_recognized": judged(batch.actual, batch.labels)}
-        return {"recognized": judged(batch.predicted, batch.labels), **given[batch.start]}
+            known[key] = predicted_class(gray), predicted_class(batch.actual)
+        labels = _classifier_labels(batch.images)[batch.labels]
+        found = dict(zip(("gray_recognized", "true_recognized"), known[key], strict=True))
+        found["recognized"] = predicted_class(batch.predicted)
+        return {name: (classes == labels).float() for name, classes in found.items()}
     return probe
+
+
+# Everything that can be measured. ``evaluate`` takes those that work for the images and on this machine.
+_PROBES: dict[str, Callable[[Images, int | None], Probe]] = {
+    "pixel measures": lambda images, size: pixel_probe(),
+    "SSIM and CIEDE2000": lambda images, size: ssim_and_ciede2000_probe(size or images.size),
+    "LPIPS and Frechet distance": lambda images, size: lpips_and_frechet_probe(),
+    "recognition": recognition_probe,
+}
+
+
+def available_probes(images: Images, size: int | None = None,
+                     skip: Collection[str] = ()) -> tuple[dict[str, Probe], list[str]]:
+    """All probes that work for these images on this machine, and a sentence for each that does not.
+
+    Args:
+        size: as for ``evaluate``.
+        skip: names of probes that are not needed.
+    """
+    probes, missing = {}, []
+    for name in [name for name in _PROBES if name not in skip]:
+        try:
+            probes[name] = _PROBES[name](images, size)
+        except DataError as error:
+            missing.append(f"{name} left out: {error}")
+    return probes, missing
+
+
+def _rarity(images: Images, size: int) -> Tensor:
+    """One over the frequency of each bin's color in the images, shrunk to ``size`` pixels: (Q,)."""
+    shrunk = (F.adaptive_avg_pool2d(color.to_float(rgb), size) for rgb in images.in_order())
+    return bins.rebalancing_weights(bins.smoothed_prior(bins.count_bins(shrunk)), uniform=0).float()
+
+
+def _classifier_labels(images: Images) -> Tensor:
+    """The classifier's number of each class of the images: (classes,) int64."""
+    if not set(images.classes) <= set(CLASSES):
+        raise DataError(f"the classifier knows only {', '.join(CLASSES)}")
+    return torch.tensor([CLASSES.index(name) for name in images.classes])

@@ -9,11 +9,13 @@ __all__ = [
     "UNet",
     "colorize",
     "load_weights",
+    "network_output",
     "save_weights",
     "shipped",
 ]
 
 from .networks import CourseNet, UNet
 from .objectives import ABClassification, ABRegression, Objective, Perceptual, RGBRegression
-from .recipe import Recipe, colorize
+from .predict import colorize, network_output
+from .recipe import Recipe
 from .weights import load_weights, save_weights, shipped

@@ -1,4 +1,4 @@
-"""A small network that names what is in a picture of CIFAR-10: a judge of whether colors make things recognizable."""
+"""A CIFAR-10 classifier, which measures whether colors make objects recognizable."""
 
 import copy
 from pathlib import Path
@@ -17,7 +17,7 @@ CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "hors
 
 
 class Residual(nn.Module):
-    """Two convolutions, added to what went in: (B, width, H, W) -> the same shape."""
+    """x + two convolutions of x: (B, width, H, W) -> the same shape."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -28,13 +28,13 @@ class Residual(nn.Module):
 
 
 class Classifier(nn.Module):
-    """Ten convolutions, each with batch norm and GELU, six of them in pairs that are skipped as well as passed through.
+    """Ten convolutions with batch norm and GELU, six of them in three residual blocks, then a maximum and a linear layer.
 
-    After the fast networks for CIFAR-10 of Page 2018 (ResNet-9) and Jordan 2024 (airbench96): the maximum of the last
-    map, then one linear layer. In eval mode it looks at the picture and at its mirror image, and takes the mean.
+    After the fast CIFAR-10 networks of Page 2018 (ResNet-9) and Jordan 2024 (airbench96). In eval mode the logits are
+    the mean over the picture and its mirror image.
 
     Args:
-        classes: how many.
+        classes: number of classes.
         width: channels of the second convolution.
 
     Shapes:
@@ -48,25 +48,25 @@ class Classifier(nn.Module):
             nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4 * width, classes))
 
     def forward(self, rgb: Tensor) -> Tensor:
-        x = 4 * color.to_float(rgb) - 2                       # about mean 0 and deviation 1
+        x = 4 * color.to_float(rgb) - 2                       # roughly mean 0 and standard deviation 1
         return self.layers(x) if self.training else (self.layers(x) + self.layers(x.flip(-1))) / 2
 
 
 def save_classifier(path: Path, model: Classifier) -> None:
-    """Write its weights in float16.
+    """Write the weights of a classifier in float16.
 
     Raises:
-        WriteError: if they cannot be written.
+        WriteError: if the file cannot be written.
     """
     weights = {name: tensor.contiguous() for name, tensor in copy.deepcopy(model).half().state_dict().items()}
     write_atomic(path, safetensors.torch.save(weights))
 
 
 def load_classifier(path: Path | None = None) -> Classifier:
-    """The classifier that comes with colorlib, or one of your own, in eval mode.
+    """Load a classifier in eval mode, by default the one in the package.
 
     Raises:
-        DataError: if there is none, or the file is damaged.
+        DataError: if the file is missing or damaged.
     """
     path = path or WEIGHTS
     try:
@@ -78,8 +78,8 @@ def load_classifier(path: Path | None = None) -> Classifier:
 
 
 @torch.no_grad()
-def right(model: Classifier, rgb: Tensor, labels: Tensor) -> Tensor:
-    """Which pictures, rgb (B, 3, H, W), it names as the labels (B,) do: (B,) bool."""
+def classified_correctly(model: Classifier, rgb: Tensor, labels: Tensor) -> Tensor:
+    """Whether the classifier names each picture, rgb (B, 3, H, W), as labels (B,) do: (B,) bool."""
     return model(rgb).argmax(1) == labels
 
 
@@ -89,5 +89,5 @@ def _conv(channels: int, width: int, pool: bool = False) -> list[nn.Module]:
 
 
 def _block(channels: int, width: int) -> list[nn.Module]:
-    """Half the size, another width."""
+    """Halve H and W and change the width."""
     return [*_conv(channels, width, pool=True), Residual(width)]

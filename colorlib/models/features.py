@@ -1,4 +1,4 @@
-"""What a network that names things sees in a picture: features for losses and distances."""
+"""Features of pretrained networks, for perceptual losses and distances."""
 
 import os
 import zipfile
@@ -14,40 +14,40 @@ from torch import Tensor, nn
 from colorlib import color
 from colorlib.models.classifier import load_classifier
 from colorlib.system import paths
-from colorlib.system.errors import DataError
+from colorlib.system.errors import DataError, UsageError
 
-# ImageNet's mean and deviation, which both networks were trained with.
+# Mean and standard deviation of ImageNet, with which both networks were trained.
 MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class Known(NamedTuple):
-    """One of torchvision's networks."""
+    """A network of torchvision."""
 
-    taps: tuple[int, ...]        # the layers that LPIPS looks at, by their place in ``features``
-    file: str                    # a copy of its weights, with LPIPS's
-    linear: str                  # LPIPS's name for it
+    taps: tuple[int, ...]        # indices of the layers that LPIPS compares, in ``features``
+    file: str                    # a copy of its weights and of LPIPS's
+    linear: str                  # its name in the package lpips
 
 
 KNOWN = {
     "vgg16": Known((3, 8, 15, 22, 29), "vgg16_features_lpips.safetensors", "vgg"),
     "alexnet": Known((1, 4, 7, 9, 11), "alexnet_features_lpips.safetensors", "alex"),
 }
-# ``classifier`` is our own, of CIFAR-10, for pictures of 32 px.
-NAMES = (*KNOWN, "classifier")
+# "classifier" is the CIFAR-10 classifier of this package, for pictures of 32 px.
+FEATURES = (*KNOWN, "classifier")
 CLASSIFIER_TAPS = (2, 6, 7, 11, 12)
 
 
 class Features(nn.Module):
-    """A frozen network that gives out what five of its layers see.
+    """A frozen network that returns the outputs of some of its layers.
 
     Args:
         layers: such as torchvision's ``features``.
-        taps: the places of the layers to give out.
-        mean, deviation: of its training images' red, green and blue.
+        taps: indices of the layers to return.
+        mean, deviation: of red, green and blue in its training images.
 
     Shapes:
-        rgb (B, 3, H, W), uint8 or in [0, 1] -> a list of (B, C, h, w), from fine to coarse. Layers that a small picture
-        is too small for are left out.
+        rgb (B, 3, H, W), uint8 or in [0, 1] -> a list of (B, C, h, w), from fine to coarse. Layers for which the
+        picture is too small are left out.
     """
 
     def __init__(self, layers: nn.Sequential, taps: tuple[int, ...], mean: tuple[float, float, float] = MEAN,
@@ -57,40 +57,40 @@ class Features(nn.Module):
         self.layers = layers[:taps[-1] + 1].requires_grad_(False).eval()
         for layer in self.layers:
             if isinstance(layer, nn.ReLU):
-                layer.inplace = False            # what was given out must stay as it is
+                layer.inplace = False            # an in-place ReLU would change the outputs already returned
         self.register_buffer("mean", torch.tensor(mean).reshape(3, 1, 1))
         self.register_buffer("deviation", torch.tensor(deviation).reshape(3, 1, 1))
 
     def forward(self, rgb: Tensor) -> list[Tensor]:
-        x, seen = (color.to_float(rgb) - self.mean) / self.deviation, []
+        x, outputs = (color.to_float(rgb) - self.mean) / self.deviation, []
         for number, layer in enumerate(self.layers):
             if isinstance(layer, nn.MaxPool2d) and min(x.shape[-2:]) < _side(layer.kernel_size):
                 break
             x = layer(x)
             if number in self.taps:
-                seen.append(x)
-        return seen
+                outputs.append(x)
+        return outputs
 
     def train(self, mode: bool = True) -> "Features":
-        """Stays in eval mode: it is a measure, not a student."""
+        """Stay in eval mode: the network is never trained."""
         return super().train(False)
 
 
 def load_features(name: str) -> Features:
-    """The features of "vgg16" or "alexnet", which know ImageNet, or of "classifier", which comes with colorlib.
+    """Load the features of "vgg16" or "alexnet", trained on ImageNet, or of "classifier", trained on CIFAR-10.
 
-    The first two are taken from a copy in ``data/``, in ``COLORLIB_DATA``, or in a folder ``weights`` beside that; else
-    torchvision's, which downloads them, unless ``COLORLIB_OFFLINE=1``.
+    VGG16 and AlexNet are read from ``data/``, ``COLORLIB_DATA`` or a folder ``weights`` beside it; else torchvision
+    downloads them, unless ``COLORLIB_OFFLINE=1``. The classifier is part of the package.
 
     Raises:
-        DataError: if they cannot be had; it says how to get them.
-        ValueError: for another name.
+        DataError: if they are not available, with the way to get them.
+        UsageError: for another name.
     """
-    if name not in NAMES:
-        raise ValueError(f"features must be one of {', '.join(NAMES)}, got {name!r}")
+    if name not in FEATURES:
+        raise UsageError(f"features must be one of {', '.join(FEATURES)}, got {name!r}")
     if name == "classifier":
         return Features(load_classifier().layers, CLASSIFIER_TAPS, (0.5,) * 3, (0.25,) * 3)
-    layers = _untrained(name)
+    layers = _architecture(name)
     weights, path = _copy(name) or _download(name)
     try:
         layers.load_state_dict({key.removeprefix("features."): value.float() for key, value in weights.items()
@@ -101,16 +101,16 @@ def load_features(name: str) -> Features:
 
 
 def load_linear(name: str) -> list[Tensor]:
-    """LPIPS's weights of the channels of each layer, version 0.1: (C,) each.
+    """Load the channel weights of LPIPS 0.1, (C,) for each layer.
 
-    From the same copies as the features; else those that the package ``lpips`` brings.
+    They are read from the same copies as the features, else from the package ``lpips``.
 
     Raises:
-        DataError: if there are none, or not all.
-        ValueError: for another name.
+        DataError: if they are missing or incomplete.
+        UsageError: for another name.
     """
     if name not in KNOWN:
-        raise ValueError(f"LPIPS has weights for {' and '.join(KNOWN)}, not for {name!r}")
+        raise UsageError(f"LPIPS has weights for {' and '.join(KNOWN)}, not for {name!r}")
     weights, path = _copy(name) or _lpips_package(name)
     linear = [value.float().flatten() for key, value in sorted(weights.items()) if key.startswith("lpips.lin")]
     if len(linear) != len(KNOWN[name].taps):
@@ -118,15 +118,15 @@ def load_linear(name: str) -> list[Tensor]:
     return linear
 
 
-def unit(features: Tensor) -> Tensor:
-    """Features (B, C, h, w), each pixel's scaled to length 1, as LPIPS compares them."""
+def normalize_channels(features: Tensor) -> Tensor:
+    """Scale features (B, C, h, w) to length 1 at each pixel, as LPIPS does."""
     return F.normalize(features, dim=1, eps=1e-10)
 
 
-def _untrained(name: str) -> nn.Sequential:
-    from torchvision import models  # late: it takes a second to import
+def _architecture(name: str) -> nn.Sequential:
+    from torchvision import models  # imported here, since it takes a second
 
-    with torch.device("meta"):         # no memory, and no random numbers
+    with torch.device("meta"):         # allocates no memory and draws no random numbers
         features = getattr(models, name)(weights=None).features
     return features.to_empty(device="cpu")
 
@@ -143,7 +143,7 @@ def _copy(name: str) -> tuple[Mapping[str, Tensor], Path] | None:
 
 
 def _download(name: str) -> tuple[Mapping[str, Tensor], Path]:
-    """Torchvision's file; mapped, not read, where its format allows: of VGG16's 553 MB the features are a tenth."""
+    """Download torchvision's file. It is memory-mapped where possible: the features are a tenth of VGG16's 553 MB."""
     from torchvision import models
 
     if paths.offline():

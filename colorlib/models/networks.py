@@ -1,18 +1,17 @@
-"""The networks: gray (B,1,H,W) in, some channels (B,C,H,W) out. None of them knows what a color is."""
+"""Networks: gray (B,1,H,W) in, (B,C,H,W) out. They know nothing of colors."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from colorlib.system.errors import UsageError
 
 
 @dataclass(frozen=True)
 class Conv:
-    """One row of a network's plan."""
+    """One convolution of a plan."""
 
     width: int                 # output channels, in units of the network's width
     stride: int = 1            # 2 halves H and W
@@ -31,7 +30,7 @@ PLANS = {
 
 
 class Constant(nn.Module):
-    """What knows nothing, to compare with: the same output for every pixel of every picture.
+    """The same output for every pixel of every picture: a baseline.
 
     Args:
         values: (C,) the output.
@@ -51,11 +50,11 @@ class Constant(nn.Module):
 class CourseNet(nn.Module):
     """The study's network: ``depth`` 3 x 3 convolutions, each but the last followed by ReLU and batch norm.
 
-    Theirs: eleven (first eight) convolutions, Conv-ReLU-BatchNorm in this order, bias, gray in and RGB out, after
-    Zhang, Isola and Efros 2016, "Colorful Image Colorization". Ours, since the report gives neither widths nor strides:
-    ``width`` channels at full size, twice as many at a half, four times at a quarter, where Zhang's eighth would leave
-    4 x 4 pixels of a CIFAR image; dilation 2 in the middle; nearest-neighbor upsampling before a convolution where
-    Zhang transposes one; and a last convolution at full size, where Zhang enlarges the output.
+    From the report: eleven (at first eight) convolutions, Conv-ReLU-BatchNorm in this order, with bias, gray in and RGB
+    out, after Zhang, Isola and Efros 2016, "Colorful Image Colorization". The report gives neither widths nor strides.
+    Chosen here: ``width`` channels at full size, twice as many at half size, four times as many at a quarter (Zhang's
+    eighth would leave 4 x 4 pixels of a CIFAR image); dilation 2 in the middle; nearest-neighbor upsampling before a
+    convolution in place of Zhang's transposed convolution; a last convolution at full size in place of an enlarged output.
 
     Args:
         out_channels: channels of the output: 3 for RGB, 2 for ab.
@@ -68,13 +67,16 @@ class CourseNet(nn.Module):
         gray (B, 1, H, W) in [0, 1] -> (B, out_channels, H, W), for any H and W from 8 up.
 
     Raises:
-        ValueError: for another depth, or a gray image that is not (B, 1, H, W) of 8 pixels or more.
+        UsageError: for another depth, or a width below 1.
+        ValueError: for a gray image that is not (B, 1, H, W) of 8 pixels or more.
     """
 
     def __init__(self, out_channels: int, depth: int = 11, batch_norm: bool = True, bias: bool = True, width: int = 64):
         super().__init__()
         if depth not in PLANS:
-            raise ValueError(f"CourseNet has {' or '.join(map(str, sorted(PLANS)))} convolutions, not depth={depth}")
+            raise UsageError(f"CourseNet has {' or '.join(map(str, sorted(PLANS)))} convolutions, not depth={depth}")
+        if width < 1:
+            raise UsageError(f"CourseNet needs a width of 1 or more, got {width}")
         layers, channels = [], 1
         for conv in PLANS[depth]:
             layers += [nn.Upsample(scale_factor=2)] if conv.upsample else []
@@ -86,13 +88,13 @@ class CourseNet(nn.Module):
 
     def forward(self, gray: Tensor) -> Tensor:
         H, W = gray.shape[-2:]
-        return self.layers(_padded(gray, 4))[..., :H, :W]             # two halvings want multiples of 4
+        return self.layers(_padded(gray, 4))[..., :H, :W]             # the map is halved twice
 
 
 class Residual(nn.Module):
     """x + two convolutions of x, each with batch norm (He et al. 2016): (B, C, H, W) -> the same.
 
-    The last batch norm begins at zero, so that a new block changes nothing (Goyal et al. 2017, section 5.1).
+    The weight of the last batch norm starts at zero: a new block is the identity (Goyal et al. 2017, section 5.1).
     """
 
     def __init__(self, channels: int):
@@ -105,7 +107,7 @@ class Residual(nn.Module):
 
 
 class UNet(nn.Module):
-    """A compact U-Net: down to see what it is, up to say where, skips so that no edge is lost.
+    """A compact U-Net: a path down for context, a path up for position, skips that keep edges.
 
     After Ronneberger et al. 2015, with one residual block at each level on either way, skips that are added instead of
     concatenated, strided convolutions down and nearest-neighbor upsampling after a 1 x 1 convolution up.
@@ -114,24 +116,25 @@ class UNet(nn.Module):
         out_channels: channels of the output: 3 for RGB, 2 for ab.
         width: channels at the finest level; each coarser level has twice as many.
         depth: levels.
-        patch: the finest level sees squares of patch x patch pixels as channels, and writes them as such (Shi et al.
-            2016): 2 needs a quarter of the time and memory of 1.
-        full_size: False leaves the output at the finest level, one pixel a patch, as Zhang's classifier does.
-        mirror: in eval mode, look at the picture and at its mirror image, and take the mean: twice the time.
+        patch: side of the squares of pixels that the finest level reads and writes as channels (Shi et al. 2016). 2 takes
+            a quarter of the time and memory of 1.
+        full_size: False leaves the output at the finest level, one value per patch, as in Zhang's classifier.
+        mirror: in eval mode, average the outputs for the picture and for its mirror image. Takes twice the time.
 
     Shapes:
         gray (B, 1, H, W) in [0, 1] -> (B, out_channels, H, W), for any H and W from 8 up; not at full size, H and W are
         divided by ``patch`` and rounded up.
 
     Raises:
-        ValueError: for a width, depth or patch below 1, or a gray image that is not (B, 1, H, W) of 8 pixels or more.
+        UsageError: for a width, depth or patch below 1.
+        ValueError: for a gray image that is not (B, 1, H, W) of 8 pixels or more.
     """
 
     def __init__(self, out_channels: int, width: int = 32, depth: int = 4, patch: int = 1, full_size: bool = True,
                  mirror: bool = False):
         super().__init__()
         if min(width, depth, patch) < 1:
-            raise ValueError(f"a UNet has a width, depth and patch of 1 or more, got {width}, {depth} and {patch}")
+            raise UsageError(f"a UNet needs a width, depth and patch of 1 or more, got {width}, {depth} and {patch}")
         widths = [width * 2**level for level in range(depth)]
         steps = list(pairwise(widths))
         self.multiple, self.mirror = patch * 2**(depth - 1), mirror
@@ -147,12 +150,12 @@ class UNet(nn.Module):
     def forward(self, gray: Tensor) -> Tensor:
         H, W = gray.shape[-2:]
         gray = _padded(gray, self.multiple)
-        output = self._look(gray)
+        output = self._forward(gray)
         if self.mirror and not self.training:
-            output = (output + self._look(gray.flip(-1)).flip(-1)) / 2
+            output = (output + self._forward(gray.flip(-1)).flip(-1)) / 2
         return output[..., :-(-H // self.scale), :-(-W // self.scale)]
 
-    def _look(self, gray: Tensor) -> Tensor:
+    def _forward(self, gray: Tensor) -> Tensor:
         x = self.stem(gray)                                           # (B,1,H,W) -> (B,width,H/patch,W/patch)
         skips = []
         for block, down in zip(self.before, self.down, strict=False):
@@ -164,24 +167,13 @@ class UNet(nn.Module):
         return self.head(x)
 
 
-@contextmanager
-def evaluating(model: nn.Module) -> Iterator[nn.Module]:
-    """The network in eval mode and without gradients, within this block; then in the mode that it was in."""
-    was_training = model.training
-    try:
-        with torch.no_grad():
-            yield model.eval()
-    finally:
-        model.train(was_training)
-
-
 def _conv(channels: int, width: int, stride: int = 1) -> list[nn.Module]:
-    convolution = nn.Conv2d(channels, width, 3, stride, padding=1, bias=False)      # batch norm has a bias
+    convolution = nn.Conv2d(channels, width, 3, stride, padding=1, bias=False)      # batch norm has its own bias
     return [convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
 
 
 def _padded(gray: Tensor, multiple: int) -> Tensor:
-    """gray (B,1,H,W), its last rows and columns repeated until H and W are multiples."""
+    """Repeat the last rows and columns of gray (B,1,H,W) until H and W are multiples of ``multiple``."""
     if gray.ndim != 4 or gray.shape[1] != 1:
         raise ValueError(f"gray must be (B,1,H,W), got {tuple(gray.shape)}: pass rgb through color.to_gray first")
     H, W = gray.shape[-2:]

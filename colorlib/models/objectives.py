@@ -1,221 +1,253 @@
-"""What a network predicts, how its prediction is judged, and how it becomes a picture again.
+"""Objectives: what a network predicts, the loss of a prediction, and how a prediction becomes a picture.
 
-An objective is the only part that knows both colors and losses; the network in between sees numbers.
+An objective is the only part that knows both colors and losses. A network maps gray to output channels and knows neither.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from colorlib import color
 from colorlib.color import bins
 from colorlib.data.images import Images
-from colorlib.models.features import NAMES, Features, load_features, unit
+from colorlib.models.features import FEATURES, Features, load_features, normalize_channels
+from colorlib.models.patches import average_patches, enlarge
+from colorlib.system.errors import UsageError
 
 NORMS = {"l1": F.l1_loss, "l2": F.mse_loss}
 
 
-class Objective(Protocol):
-    """What training and prediction ask of an objective."""
+class Objective(ABC):
+    """What a network predicts. A new objective is a frozen dataclass with ``out_channels``, ``loss`` and ``decode``."""
 
     out_channels: int
-    temperature: float | None             # of those that predict a distribution
+    temperature: float | None = None      # None: the objective predicts colors, not a distribution
 
-    def at(self, temperature: float) -> "Objective":
-        """The same objective, read at another temperature.
+    @abstractmethod
+    def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
+        """Scalar loss of the network's output (B, out_channels, h, w) for rgb (B, 3, H, W), uint8 or in [0, 1].
 
         Raises:
-            ValueError: if it has none.
+            UsageError: if the objective must be fitted first, and is not.
         """
-        ...
+
+    @abstractmethod
+    def decode(self, output: Tensor, L: Tensor) -> Tensor:
+        """Output (B, out_channels, h, w) and the known L (B, 1, H, W) in [0, 100] -> rgb (B, 3, H, W) in [0, 1]."""
+
+    def with_temperature(self, temperature: float) -> "Objective":
+        """Copy that decodes at another temperature.
+
+        Raises:
+            UsageError: if the objective has no temperature.
+        """
+        raise UsageError("only weights that predict a distribution have a temperature, such as cifar-vivid and "
+                         "photos-vivid")
 
     def fitted_to(self, images: Images) -> "Objective":
-        """The same objective, having seen what it will train on; most have nothing to learn from that."""
-        ...
-
-    def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
-        """The network's output (B,out_channels,H,W) and the true rgb (B,3,H,W), uint8 or in [0,1] -> a scalar."""
-        ...
-
-    def decode(self, output: Tensor, L: Tensor) -> Tensor:
-        """The network's output (B,out_channels,H,W) and the known L (B,1,H,W) in [0,100] -> rgb (B,3,H,W) in [0,1]."""
-        ...
-
-
-class Plain:
-    """An objective that predicts one color a pixel, and is the same whatever it trains on."""
-
-    temperature: ClassVar[None] = None
-
-    def at(self, temperature: float) -> Objective:
-        """Always a ValueError."""
-        raise ValueError("only weights that classify have a temperature, such as cifar-vivid and photos-vivid")
-
-    def fitted_to(self, images: Images) -> Objective:
-        """Itself."""
+        """Copy with everything that the loss needs from the training images; by default the objective itself."""
         return self
+
+    def frozen_networks(self) -> list[nn.Module]:
+        """Pretrained networks in the loss, by default none. Their weights are part of what a run is.
+
+        Raises:
+            DataError: if one cannot be loaded.
+        """
+        return []
+
+
+class Regression(Objective):
+    """Base of the objectives that predict one color per pixel.
+
+    Args:
+        norm: "l1" for the mean absolute error, "l2" for the mean squared error.
+
+    Raises:
+        UsageError: for another norm.
+    """
+
+    norm: str
+
+    def __post_init__(self):
+        if self.norm not in NORMS:
+            raise UsageError(f"norm must be {' or '.join(NORMS)}, got {self.norm!r}")
 
 
 @dataclass(frozen=True)
-class RGBRegression(Plain):
-    """The study's objective: the output is red, green and blue, compared with the true ones.
+class RGBRegression(Regression):
+    """The study's objective: predict red, green and blue.
 
-    The network has to draw the picture anew, though its lightness was given: what it blurs stays blurred.
+    The network must also reproduce the lightness, which is known. Detail that it blurs is lost.
     """
 
     norm: str = "l2"
     out_channels: ClassVar[int] = 3
 
-    def __post_init__(self):
-        _expect_norm(self.norm)
-
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
-        """The mean absolute ("l1") or squared ("l2") difference, in units of [0, 1]."""
-        return NORMS[self.norm](output.float(), color.to_float(rgb))
+        """Mean absolute ("l1") or squared ("l2") difference of rgb in [0, 1]."""
+        return NORMS[self.norm](output.float(), average_patches(color.to_float(rgb), tuple(output.shape[-2:])))
 
     def decode(self, output: Tensor, L: Tensor) -> Tensor:
-        """The output itself, clamped to [0, 1]; L is not used."""
-        return output.float().clamp(0, 1)
+        """Clamp the output to [0, 1]. L is not used."""
+        return enlarge(output.float(), tuple(L.shape[-2:])).clamp(0, 1)
 
 
 @dataclass(frozen=True)
-class ABRegression(Plain):
-    """The output is the two numbers that are missing, a and b; the true L is kept, and with it all the detail."""
+class ABRegression(Regression):
+    """Predict the two missing numbers, a and b. The true L is kept, and with it all detail of lightness."""
 
     norm: str = "l1"
     out_channels: ClassVar[int] = 2
-    # The output counts in hundreds of Lab units, so that network and loss deal in numbers near one, as for RGB.
+    # The output is ab / 100, so that the network works with numbers near one, as for RGB.
     unit: ClassVar[float] = 100.0
 
-    def __post_init__(self):
-        _expect_norm(self.norm)
-
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
-        """The mean absolute ("l1") or squared ("l2") difference of ab, in units of 100 Lab units."""
+        """Mean absolute ("l1") or squared ("l2") difference of ab / 100."""
         _, ab = color.split_lab(rgb)
-        return NORMS[self.norm](output.float(), ab / self.unit)
+        return NORMS[self.norm](output.float(), average_patches(ab, tuple(output.shape[-2:])) / self.unit)
 
     def decode(self, output: Tensor, L: Tensor) -> Tensor:
-        """L with the predicted ab, whose chroma is clipped to what sRGB can show at that L."""
-        return color.join_lab(L, output.float() * self.unit)
+        """Join L with the predicted ab, with chroma clipped to the sRGB gamut at that L."""
+        return color.join_lab(L, enlarge(output.float() * self.unit, tuple(L.shape[-2:])))
 
 
 @dataclass(frozen=True)
-class ABClassification:
-    """The objective of Zhang, Isola and Efros 2016: a distribution over the bins of the ab plane for every pixel.
+class ABClassification(Objective):
+    """Predict a distribution over the ab bins for every pixel: Zhang, Isola and Efros 2016, section 2.
 
-    A mean has no choice but to be dull where colors are many; a distribution can hold them apart. Rare colors count
-    more, so that they are dared at all; the annealed mean makes one color of the distribution. The network may answer
-    with a map smaller than the picture, as Zhang's does: then the true ab is averaged, and the predicted one enlarged.
+    A mean of many possible colors is dull; a distribution can represent several of them. Rebalancing gives rare colors more
+    weight in the loss, and the annealed mean reduces the distribution to one color. The output may be smaller than the picture, as
+    Zhang's is: the loss then compares with the mean ab of each patch, and decoding enlarges the predicted ab.
+
+    A ``tilt`` rebalances after training instead: ``decode`` adds tilt x log(rarity) to the logits (Menon et al. 2021,
+    "Long-tail learning via logit adjustment"). The loss, and the distribution that the network outputs, do not contain it.
 
     Raises:
-        ValueError: for a rebalance or a temperature outside of 0...1.
+        UsageError: for a rebalance or a temperature outside of 0...1, or a tilt without the rarity of each bin.
     """
 
-    rebalance: float = 0.5          # l of their equation 4; 1: a common color counts as much as a rare one
-    temperature: float = 0.38       # T of their equation 5, from 0 (mode, vivid) to 1 (mean, dull)
-    weights: Tensor | None = field(default=None, repr=False, compare=False)     # (Q,): w of each bin, once fitted
+    rebalance: float = 0.5                # lambda of equation 4; 1: common colors count as much as rare ones
+    temperature: float = 0.38             # T of equation 5, from 0 (the mode: vivid) to 1 (the mean: dull)
+    tilt: float = 0.0                     # share of log(rarity) that is added to the logits in decode
+    rarity: tuple[float, ...] = field(default=(), repr=False)                   # (Q,): rebalancing weight of each bin
+    bin_weights: Tensor | None = field(default=None, repr=False, compare=False)     # (Q,): in the loss
     out_channels: ClassVar[int] = 261                                           # len(bins.bin_centers())
 
     def __post_init__(self):
+        object.__setattr__(self, "rarity", tuple(self.rarity))                  # JSON has lists
         for name in ("rebalance", "temperature"):
             if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+                raise UsageError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+        if len(self.rarity) not in (0, self.out_channels) or (self.tilt and not self.rarity):
+            raise UsageError(f"a tilt needs the rarity of each of the {self.out_channels} bins, got {len(self.rarity)}")
+
+    def with_temperature(self, temperature: float) -> "ABClassification":
+        """Copy that decodes at another temperature."""
+        return replace(self, temperature=temperature)
 
     def fitted_to(self, images: Images) -> "ABClassification":
-        """With the weights of the bins that follow from how frequent each is in the images."""
+        """Copy with the weight of each bin in the loss, from the colors of the images."""
         if self.rebalance == 1:
             return self
-        prior = bins.prior(bins.count(images.in_order()))
-        return replace(self, weights=bins.rarity(prior, self.rebalance).float())
+        prior = bins.smoothed_prior(bins.count_bins(images.in_order()))
+        return replace(self, bin_weights=bins.rebalancing_weights(prior, self.rebalance).float())
 
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
-        """Their equation 2: the cross-entropy with the soft-encoded truth, each pixel weighted by its nearest bin.
+        """Cross-entropy with the soft-encoded truth, weighted by the weight of each pixel's nearest bin: equation 2.
 
-        Before it is fitted, all pixels weigh the same.
+        Raises:
+            UsageError: if rare colors count more and ``fitted_to`` was not called.
         """
+        if self.bin_weights is None and self.rebalance < 1:
+            raise UsageError(f"rebalance {self.rebalance} needs the frequencies of colors: call "
+                             "objective.fitted_to(training images) first, or set rebalance to 1")
         _, ab = color.split_lab(rgb)
-        numbers, shares = bins.soft_encode(F.adaptive_avg_pool2d(ab, output.shape[-2:]))       # (B,5,h,w) each
-        entropy = -(shares * output.float().log_softmax(1).gather(1, numbers)).sum(1)           # (B,h,w)
-        if self.weights is None:
-            return entropy.mean()
-        return (self.weights.to(entropy.device)[numbers[:, 0]] * entropy).mean()
+        indices, shares = bins.soft_encode(average_patches(ab, tuple(output.shape[-2:])))       # (B,5,h,w) each
+        cross_entropy = -(shares * output.float().log_softmax(1).gather(1, indices)).sum(1)           # (B,h,w)
+        if self.bin_weights is None:
+            return cross_entropy.mean()
+        return (self.bin_weights.to(cross_entropy.device)[indices[:, 0]] * cross_entropy).mean()
 
     def decode(self, output: Tensor, L: Tensor) -> Tensor:
-        """L with the annealed mean of the distribution, enlarged to the size of L, and clipped to the gamut."""
-        ab = bins.annealed_mean(output.float(), self.temperature)
-        return color.join_lab(L, F.interpolate(ab, L.shape[-2:], mode="bilinear"))
-
-    def at(self, temperature: float) -> "ABClassification":
-        """The same objective, read at another temperature."""
-        return replace(self, temperature=temperature)
+        """Join L with the annealed mean of the tilted distribution, enlarged to the size of L and clipped to the gamut."""
+        logits = output.float()
+        if self.tilt:
+            logits = logits + self.tilt * torch.tensor(self.rarity).log().to(logits)[:, None, None]
+        ab = bins.annealed_mean(logits, self.temperature)
+        return color.join_lab(L, enlarge(ab, tuple(L.shape[-2:])))
 
 
 @dataclass(frozen=True)
-class Perceptual:
-    """Another objective, plus how different the decoded picture *looks* to a network: Johnson, Alahi and Fei-Fei 2016.
+class Perceptual(Objective):
+    """Loss of a base objective plus the distance between decoded and true picture in the features of a pretrained network.
 
-    The features of each layer, every pixel's scaled to length 1 as in LPIPS, are subtracted and squared; the sum over
-    channels is averaged over the picture, and over the layers.
+    After Johnson, Alahi and Fei-Fei 2016. The features of each layer, scaled to length 1 at each pixel as in LPIPS, are
+    subtracted and squared; the sum over channels is averaged over pixels and over layers.
 
     Raises:
-        ValueError: for features that are not known.
+        UsageError: for features that are not known.
     """
 
-    base: Objective = field(default_factory=lambda: ABRegression("l2"))     # what the output is, and how it is read
-    weight: float = 0.1                     # of the difference in features
-    features: str = "vgg16"                 # or another of features.NAMES
+    base: Objective = field(default_factory=lambda: ABRegression("l2"))     # defines the output and its decoding
+    weight: float = 0.1                     # of the distance of features
+    features: str = "vgg16"                 # or another of features.FEATURES
     base_weight: float = 1.0                # 0: the features alone
-    network: Features | None = field(default=None, repr=False, compare=False)
+    feature_network: Features | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self):
-        if self.features not in NAMES:
-            raise ValueError(f"features must be one of {', '.join(NAMES)}, got {self.features!r}")
+        if self.features not in FEATURES:
+            raise UsageError(f"features must be one of {', '.join(FEATURES)}, got {self.features!r}")
 
     @property
     def out_channels(self) -> int:
-        """Those of the base."""
+        """Channels of the base."""
         return self.base.out_channels
 
     @property
     def temperature(self) -> float | None:
-        """That of the base."""
+        """Temperature of the base."""
         return self.base.temperature
 
-    def at(self, temperature: float) -> "Perceptual":
-        """With the base read at another temperature."""
-        return replace(self, base=self.base.at(temperature))
+    def with_temperature(self, temperature: float) -> "Perceptual":
+        """Copy whose base decodes at another temperature."""
+        return replace(self, base=self.base.with_temperature(temperature))
+
+    def frozen_networks(self) -> list[nn.Module]:
+        """Load the feature network."""
+        return [load_features(self.features)]
 
     def fitted_to(self, images: Images) -> "Perceptual":
-        """With the feature network loaded, and the base fitted.
+        """Copy with the feature network loaded and the base fitted.
 
         Raises:
-            DataError: if the feature network cannot be had.
+            DataError: if the feature network cannot be loaded.
         """
-        return replace(self, base=self.base.fitted_to(images), network=self.network or load_features(self.features))
+        return replace(self, base=self.base.fitted_to(images), feature_network=self.feature_network or load_features(self.features))
 
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
-        """base_weight x the loss of the base + weight x the difference in features; before it is fitted, the first."""
-        loss = self.base_weight * self.base.loss(output, rgb)
-        if self.network is None:
-            return loss
-        network = self.network.to(output.device)
+        """``base_weight`` x loss of the base + ``weight`` x distance of features.
+
+        Raises:
+            UsageError: if ``fitted_to`` was not called, so that there is no feature network.
+        """
+        if self.feature_network is None:
+            raise UsageError(f"the perceptual loss needs the features of {self.features}: call "
+                             "objective.fitted_to(training images) first")
+        network = self.feature_network.to(output.device)
         with torch.autocast(output.device.type, enabled=False):
-            ours, theirs = network(self.decode(output, 100 * color.to_gray(rgb))), network(rgb)
-        return loss + self.weight * sum(map(_difference, ours, theirs)) / len(theirs)
+            predicted, actual = network(self.decode(output, 100 * color.to_gray(rgb))), network(rgb)
+        distance = sum(map(_feature_distance, predicted, actual)) / len(actual)
+        return self.base_weight * self.base.loss(output, rgb) + self.weight * distance
 
     def decode(self, output: Tensor, L: Tensor) -> Tensor:
-        """As the base does."""
+        """Decode as the base does."""
         return self.base.decode(output, L)
 
 
-def _difference(ours: Tensor, theirs: Tensor) -> Tensor:
-    return (unit(ours) - unit(theirs)).square().sum(1).mean()
-
-
-def _expect_norm(norm: str) -> None:
-    if norm not in NORMS:
-        raise ValueError(f"norm must be {' or '.join(NORMS)}, got {norm!r}")
+def _feature_distance(predicted: Tensor, actual: Tensor) -> Tensor:
+    return (normalize_channels(predicted) - normalize_channels(actual)).square().sum(1).mean()

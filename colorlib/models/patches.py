@@ -1,8 +1,8 @@
 """Maps with one value per patch of pixels: averaged from pixels, and enlarged to pixels, exactly aligned.
 
-A network with ``patch`` p and ``full_size=False`` pads H x W to multiples of p and outputs ceil(H/p) x ceil(W/p) values.
-Value i covers the pixels p i ... p (i+1) - 1, also where the last patch hangs over the edge: to stretch the map over an
-odd size instead would move colors.
+A network with ``patch`` p and ``full_size=False`` outputs ceil(H/p) x ceil(W/p) values. Value i covers the pixels
+p i ... p (i+1) - 1, also where the last patch extends past the border. Stretching the map to a size that is not a multiple
+of p would shift colors.
 """
 
 import torch.nn.functional as F
@@ -11,6 +11,8 @@ from torch import Tensor
 
 def patch_side(map_size: tuple[int, int], size: tuple[int, int]) -> int:
     """Side p of the patches, in pixels: the smallest p with ceil(H/p) = h and ceil(W/p) = w.
+
+    There is only one such p if p = 2, or if a side is longer than p (p + 1) pixels.
 
     Args:
         map_size: (h, w) of the map.
@@ -36,7 +38,7 @@ def average_patches(image: Tensor, map_size: tuple[int, int]) -> Tensor:
 
 
 def enlarge(values: Tensor, size: tuple[int, int]) -> Tensor:
-    """Enlarge a map to pixels, bilinear: (B, C, h, w) -> (B, C, H, W). What hangs over the edge is cropped."""
+    """Enlarge a map to pixels, bilinear: (B, C, h, w) -> (B, C, H, W). What extends past the border is cropped."""
     H, W = size
     p = patch_side(tuple(values.shape[-2:]), (H, W))
     if p == 1:

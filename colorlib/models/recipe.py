@@ -1,25 +1,27 @@
-"""A recipe: model + objective + image size, and everything that follows from it."""
+"""A recipe: model + objective + image size. It is stored in every weights file, so the file alone is enough to use it."""
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
+from numbers import Integral
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from colorlib import color
-from colorlib.data.images import at_once
-from colorlib.models.networks import CourseNet, UNet, evaluating
+from colorlib.models.networks import CourseNet, UNet
 from colorlib.models.objectives import ABClassification, ABRegression, Objective, Perceptual, RGBRegression
+from colorlib.system.errors import UsageError
 
 
 def _perceptual(base: str = "ab-l2", **settings: Any) -> Perceptual:
     return Perceptual(OBJECTIVES[base](), **settings)
 
 
-MODELS: Mapping[str, Callable[..., nn.Module]] = {"course": CourseNet, "unet": UNet}
+MODELS: Mapping[str, Callable[..., nn.Module]] = {"study": CourseNet, "unet": UNet}
+OLD_NAMES = {"course": "study"}          # in weights files and run directories made before the name changed
 OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
     "rgb-l1": partial(RGBRegression, "l1"),
     "rgb-l2": partial(RGBRegression, "l2"),
@@ -29,72 +31,60 @@ OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
     "perceptual": _perceptual,           # its base is a key of OBJECTIVES
 }
 
-
-# Torch has one random state for all threads: while one builds a network, no other may.
-SEEDING = threading.Lock()
+# Torch has one random state for all threads: only one thread at a time may build a network from a seed.
+SEEDING_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Enough to build a network and to know what its output means; stored in every weights file.
+    """Everything needed to build a network and to decode its output.
 
     Raises:
-        ValueError: for a model or an objective that has no such name.
+        UsageError: for an unknown model or objective, or a size that is not an integer of at least 8.
     """
 
-    model: str = "course"            # a key of MODELS
+    model: str = "study"             # a key of MODELS
     objective: str = "rgb-l2"        # a key of OBJECTIVES
-    size: int = 32                   # pixels of the images it was made for
-    options: dict[str, Any] = field(default_factory=dict)     # for the model, such as depth and width
-    settings: dict[str, Any] = field(default_factory=dict)    # for the objective, such as rebalance and temperature
+    size: int = 32                   # pixels along each side of the training images
+    options: dict[str, Any] = field(default_factory=dict)     # of the model, such as depth and width
+    settings: dict[str, Any] = field(default_factory=dict)    # of the objective, such as rebalance and temperature
 
     def __post_init__(self):
+        object.__setattr__(self, "model", OLD_NAMES.get(self.model, self.model))
         for kind, name, names in [("model", self.model, MODELS), ("objective", self.objective, OBJECTIVES)]:
             if name not in names:
-                raise ValueError(f"no {kind} is called {name!r}: there are {', '.join(names)}")
+                raise UsageError(f"no {kind} is called {name!r}: there are {', '.join(names)}")
+        if not isinstance(self.size, Integral) or self.size < 8:
+            raise UsageError(f"size must be an integer of at least 8 pixels, got {self.size!r}")
+        object.__setattr__(self, "size", int(self.size))               # JSON cannot hold a NumPy integer
+
+    def __hash__(self) -> int:
+        return hash(json.dumps(self.as_dict(), sort_keys=True))
 
     def build_objective(self) -> Objective:
-        """The objective that trains the network and reads its output.
+        """Build the objective that trains the network and decodes its output.
 
         Raises:
-            ValueError: for settings that it does not have.
+            UsageError: for settings that the objective does not have.
         """
         try:
             return OBJECTIVES[self.objective](**self.settings)
         except (TypeError, KeyError) as error:
-            raise ValueError(f"the objective {self.objective!r} cannot be set to {self.settings}: {error}") from error
+            raise UsageError(f"the objective {self.objective!r} cannot be set to {self.settings}: {error}") from error
 
     def build_model(self, seed: int = 0) -> nn.Module:
-        """A fresh network, its weights a function of ``seed`` alone; torch's own random state is left as it was.
+        """Build a new network. Its weights depend on ``seed`` alone, and torch's random state is left as it was.
 
         Raises:
-            ValueError: for options that it does not have.
+            UsageError: for options that the model, or settings that the objective, does not have.
         """
-        with SEEDING, torch.random.fork_rng(devices=[]):
+        with SEEDING_LOCK, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             try:
                 return MODELS[self.model](self.build_objective().out_channels, **self.options)
             except TypeError as error:
-                raise ValueError(f"the model {self.model!r} cannot be set to {self.options}: {error}") from error
+                raise UsageError(f"the model {self.model!r} cannot be set to {self.options}: {error}") from error
 
     def as_dict(self) -> dict[str, Any]:
-        """The recipe as plain JSON values; ``Recipe(**recipe.as_dict())`` is the same recipe."""
+        """The recipe as JSON values; ``Recipe(**recipe.as_dict())`` is equal to it."""
         return asdict(self)
-
-
-def colorize(model: nn.Module, objective: Objective, rgb: Tensor) -> Tensor:
-    """What the network makes of the lightness of some pictures.
-
-    Args:
-        rgb: (B, 3, H, W), uint8 or float in [0, 1]; only its L is looked at.
-
-    Returns:
-        (B, 3, H, W) float in [0, 1], on the CPU.
-    """
-    device = next(model.parameters()).device
-    colored = []
-    with evaluating(model):
-        for part in rgb.split(at_once(*rgb.shape[-2:])):
-            gray = color.to_gray(part.to(device))                      # (B,3,H,W) -> (B,1,H,W)
-            colored.append(objective.decode(model(gray), 100 * gray).cpu())
-    return torch.cat(colored)

@@ -31,7 +31,7 @@ def save_weights(path: str | os.PathLike, model: nn.Module, recipe: Recipe, half
     Raises:
         WriteError: if the file cannot be written.
     """
-    write_atomic(paths.expanded(path), pack_weights(copy.deepcopy(model).half() if half else model, recipe))
+    write_atomic(paths.expand_user(path), pack_weights(copy.deepcopy(model).half() if half else model, recipe))
 
 
 def pack_weights(model: nn.Module, recipe: Recipe) -> bytes:
@@ -52,7 +52,7 @@ def load_weights(weights: str | os.PathLike) -> tuple[nn.Module, Recipe]:
     Raises:
         RunError: for an unknown name, or a file that is missing, damaged or not written by colorlib.
     """
-    path = shipped().get(str(weights), paths.expanded(weights))
+    path = shipped().get(str(weights), paths.expand_user(weights))
     if not path.exists():
         raise RunError(f"there are no weights {str(weights)!r}: give a file, or one of {', '.join(shipped())}")
     try:

@@ -1,4 +1,4 @@
-"""How to show it: figures, sliders, and the page on which photos are colored."""
+"""Show data and results: figures, sliders, and a page to color photos."""
 
 import lazy_loader
 

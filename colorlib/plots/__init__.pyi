@@ -2,13 +2,9 @@ __all__ = [
     "LABELS",
     "Studio",
     "ab_density",
-    "against_size",
-    "against_time",
     "bars",
     "bin_colors",
     "bin_values",
-    "both",
-    "by_class",
     "channel_views",
     "compare_slider",
     "contact_sheet",
@@ -16,22 +12,34 @@ __all__ = [
     "distribution",
     "dots",
     "draw_network",
-    "keep",
+    "line_plot",
+    "line_styles",
     "loss_curves",
+    "save_figure",
     "show",
     "study_explorer",
-    "styles",
     "temperature_slider",
     "trade_off",
     "trainings",
+    "trainings_and_curves",
     "triptychs",
     "uncertainty",
 ]
 
-from .bins import bin_colors, bin_values, distribution, uncertainty
+from .ab_plane import ab_density, bin_colors, bin_values, distribution, uncertainty
+from .charts import (
+    LABELS,
+    bars,
+    curves,
+    dots,
+    line_plot,
+    line_styles,
+    loss_curves,
+    trade_off,
+    trainings,
+    trainings_and_curves,
+)
 from .network import draw_network
-from .pictures import ab_density, bars, channel_views, contact_sheet, dots, loss_curves, show, styles, triptychs
-from .results import against_size, against_time, by_class, keep, trade_off
+from .pictures import channel_views, contact_sheet, save_figure, show, triptychs
 from .studio import Studio
-from .study import LABELS, both, curves, trainings
 from .widgets import compare_slider, study_explorer, temperature_slider

@@ -1,84 +1,75 @@
-"""A network drawn to scale, from the network itself: what each convolution puts out, as a block."""
-
-from typing import NamedTuple
+"""Draw a network to scale: the output of each convolution as a block."""
 
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor, nn
 
-from colorlib.models.networks import evaluating
+from colorlib.models.predict import eval_mode
 
-CHANNELS = 8                 # of a block, for one pixel of the drawing
-GAP = 5                      # pixels of the drawing between two blocks
-SLANT = 0.35                 # how far the depth of a block is drawn to the right and up
-
-
-class Block(NamedTuple):
-    """What a convolution puts out."""
-
-    channels: int
-    height: int
-    width: int
-    kernel: int
-    stride: int
-    dilation: int
+CHANNELS = 8                 # channels of a block per unit of the drawing
+GAP = 5                      # units between two blocks
+SLANT = 0.35                 # length of a receding edge, to the right and up, per pixel of depth
 
 
-def blocks(model: nn.Module, size: int) -> list[Block]:
-    """The outputs of all convolutions, in the order in which a gray picture of size x size pixels passes them.
+def conv_shapes(model: nn.Module, size: int) -> dict[nn.Conv2d, tuple[int, int, int]]:
+    """Output shape (channels, height, width) of each convolution for a gray picture of size x size pixels.
+
+    The convolutions are in the order in which they first run.
 
     Raises:
         ValueError: for a size that the network cannot take.
     """
-    found: dict[nn.Module, Block] = {}                     # a network that looks in a mirror, too, looks twice
+    shapes: dict[nn.Conv2d, tuple[int, int, int]] = {}
 
     def note(layer: nn.Conv2d, _: tuple[Tensor], output: Tensor) -> None:
-        found[layer] = Block(*output.shape[1:], layer.kernel_size[0], layer.stride[0], layer.dilation[0])
+        shapes[layer] = tuple(output.shape[1:])
 
     hooks = [layer.register_forward_hook(note) for layer in model.modules() if isinstance(layer, nn.Conv2d)]
     try:
-        with evaluating(model):
+        with eval_mode(model):
             model(torch.zeros(1, 1, size, size, device=next(model.parameters()).device))
     finally:
         for hook in hooks:
             hook.remove()
-    return list(found.values())
+    return shapes
 
 
 def draw_network(model: nn.Module, size: int = 32, axes: Axes | None = None) -> Axes:
-    """All convolutions from left to right. As high and as deep as the map has pixels, an eighth as wide as channels.
+    """Draw all convolutions from left to right: height and depth by pixels, width by channels (8 per pixel).
 
-    Below each its channels; above, where they change, the pixels. s2 halves the map, d2 sees twice as far, 1x1 sees
-    one pixel.
+    Below each block are its channels; above, where they change, its pixels. s2 is a stride of 2, d2 a dilation of 2,
+    and 1x1 a kernel of one pixel.
     """
-    row = [Block(1, size, size, 0, 1, 1), *blocks(model, size)]
-    total = sum(block.channels / CHANNELS + SLANT * block.width + GAP for block in row)
+    blocks = [("1", (1, size, size))]
+    blocks += [(_caption(layer), shape) for layer, shape in conv_shapes(model, size).items()]
+    total = sum(channels / CHANNELS + SLANT * width + GAP for _, (channels, _, width) in blocks)
     axes = axes or plt.subplots(figsize=(11, 11 * (1.35 * size + 16) / total), layout="constrained")[1]
-    x, before = 0.0, None
-    for block in row:
-        thick = block.channels / CHANNELS
-        _cuboid(axes, x, thick, block)
-        axes.text(x + thick / 2, -block.height / 2 - 2, _caption(block), ha="center", va="top", fontsize=7)
-        if block.height != before:
-            axes.text(x + thick / 2 + SLANT * block.width / 2, block.height * (0.5 + SLANT) + 1,
-                      f"{block.height} x {block.width}", ha="center", va="bottom", fontsize=7)
-        x, before = x + thick + SLANT * block.width + GAP, block.height
+    x, previous_height = 0.0, None
+    for caption, (channels, height, width) in blocks:
+        thickness, shift = channels / CHANNELS, SLANT * width
+        _cuboid(axes, x, x + thickness, height / 2, shift)
+        axes.text(x + thickness / 2, -height / 2 - 2, caption, ha="center", va="top", fontsize=7)
+        if height != previous_height:
+            axes.text(x + thickness / 2 + shift / 2, height * (0.5 + SLANT) + 1, f"{height} x {width}",
+                      ha="center", va="bottom", fontsize=7)
+        x, previous_height = x + thickness + shift + GAP, height
     axes.set(xlim=(-GAP, x), ylim=(-size / 2 - 13, size * (0.5 + SLANT) + 6), aspect="equal")
     axes.axis("off")
     return axes
 
 
-def _caption(block: Block) -> str:
-    marks = [f"s{block.stride}"] * (block.stride > 1) + [f"d{block.dilation}"] * (block.dilation > 1)
-    return "\n".join([str(block.channels), *marks, *["1x1"] * (block.kernel == 1)])
+def _caption(layer: nn.Conv2d) -> str:
+    (stride, _), (dilation, _), (kernel, _) = layer.stride, layer.dilation, layer.kernel_size
+    marks = [f"s{stride}"] * (stride > 1) + [f"d{dilation}"] * (dilation > 1) + ["1x1"] * (kernel == 1)
+    return "\n".join([str(layer.out_channels), *marks])
 
 
-def _cuboid(axes: Axes, x: float, thick: float, block: Block) -> None:
-    low, high, shift = -block.height / 2, block.height / 2, SLANT * block.width
-    faces = [([(x, low), (x + thick, low), (x + thick, high), (x, high)], "#56B4E9"),
-             ([(x, high), (x + thick, high), (x + thick + shift, high + shift), (x + shift, high + shift)], "#A9D8F3"),
-             ([(x + thick, low), (x + thick + shift, low + shift), (x + thick + shift, high + shift),
-               (x + thick, high)], "#0072B2")]
-    for corners, fill in faces:
+def _cuboid(axes: Axes, left: float, right: float, top: float, shift: float) -> None:
+    """A cuboid around y = 0: its front, its top, and its right side."""
+    back_left, back_right, back_top = left + shift, right + shift, top + shift
+    faces = {"#56B4E9": [(left, -top), (right, -top), (right, top), (left, top)],
+             "#A9D8F3": [(left, top), (right, top), (back_right, back_top), (back_left, back_top)],
+             "#0072B2": [(right, -top), (back_right, shift - top), (back_right, back_top), (right, top)]}
+    for fill, corners in faces.items():
         axes.add_patch(plt.Polygon(corners, facecolor=fill, edgecolor="black", linewidth=0.5))

@@ -1,33 +1,39 @@
-"""Plots. Each takes data and returns matplotlib axes, with labels and units set."""
+"""Show pictures: single ones, grids, rows to compare, channels; and save figures for print."""
 
-from collections.abc import Mapping, Sequence
-from itertools import cycle
+import io
+from collections.abc import Sequence
+from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from torch import Tensor
 
 from colorlib import color
+from colorlib.system.files import make_folder, write_atomic
 
-MARKERS = "osD^vPX"          # one more than there are colors, so that many series stay apart
-TRIPTYCH = ("gray", "predicted", "actual")
-PLANE = {"xlabel": "a: green to red (Lab units)", "ylabel": "b: blue to yellow (Lab units)", "aspect": "equal"}
+Pixels = Tensor | np.ndarray        # on any device
 
 
-def show(rgb: Tensor | np.ndarray, axes: Axes | None = None, title: str = "") -> Axes:
-    """One picture without ticks: rgb (3,H,W), or gray (1,H,W) in [0,1], pixels as sharp squares."""
+def on_cpu(values: Pixels) -> Tensor:
+    """An array, or a tensor of any device, as a tensor on the CPU without gradient."""
+    return color.to_tensor(values).detach().cpu()
+
+
+def show(rgb: Pixels, axes: Axes | None = None, title: str = "") -> Axes:
+    """Show one picture with sharp pixels and no ticks: rgb (3, H, W), or gray (1, H, W) in [0, 1]."""
     axes = axes or plt.subplots(figsize=(2, 2), layout="constrained")[1]
-    pixels = color.to_uint8(color.to_tensor(rgb)).permute(1, 2, 0).squeeze(-1)
+    pixels = color.to_uint8(on_cpu(rgb)).permute(1, 2, 0).squeeze(-1)
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
     axes.set(title=title, xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
     return axes
 
 
-def contact_sheet(rgb: Tensor | np.ndarray, titles: Sequence[str] = (), columns: int = 8) -> np.ndarray:
-    """A grid of pictures: rgb (N,3,H,W), with a title above each if given. Returns the axes, (rows, columns)."""
+def contact_sheet(rgb: Pixels | Sequence[Pixels], titles: Sequence[str] = (), columns: int = 8) -> np.ndarray:
+    """Show pictures (N, 3, H, W) in a grid, with a title above each if given. Returns the axes, (rows, columns)."""
     rows = -(-len(rgb) // columns)
     _, axes = plt.subplots(rows, columns, figsize=(1.25 * columns, (1.25 + 0.2 * bool(titles)) * rows),
                            squeeze=False, layout="constrained")
@@ -40,8 +46,8 @@ def contact_sheet(rgb: Tensor | np.ndarray, titles: Sequence[str] = (), columns:
     return axes
 
 
-def triptychs(gray: Tensor, predicted: Tensor, actual: Tensor) -> np.ndarray:
-    """The study's Figure 3 for several images: a row each of gray, predicted and actual.
+def triptychs(gray: Pixels, predicted: Pixels, actual: Pixels) -> np.ndarray:
+    """Show a row each of gray, predicted and actual pictures, as in Figure 3 of the study.
 
     Args:
         gray: (N, 1, H, W) in [0, 1].
@@ -50,60 +56,22 @@ def triptychs(gray: Tensor, predicted: Tensor, actual: Tensor) -> np.ndarray:
     Returns:
         The axes, (3, N).
     """
+    rows = {"gray": color.gray_to_rgb(on_cpu(gray)), "predicted": predicted, "actual": actual}
     _, axes = plt.subplots(3, len(gray), figsize=(1.25 * len(gray) + 0.3, 3.9), squeeze=False, layout="constrained")
-    for row, (name, pictures) in enumerate(zip(TRIPTYCH, (color.gray_to_rgb(gray), predicted, actual), strict=True)):
-        for cell, picture in zip(axes[row], pictures, strict=True):
+    for row, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for cell, picture in zip(row, pictures, strict=True):
             show(picture, cell)
-        axes[row, 0].set_ylabel(name)
+        row[0].set_ylabel(name)
     return axes
 
 
-def loss_curves(histories: Mapping[str, Mapping[str, np.ndarray]], axes: Axes | None = None) -> Axes:
-    """Training loss over steps, a line for each named history, its validation as dots at the end of each epoch.
-
-    Args:
-        histories: a name -> the columns of a history.csv, as ``Run.history`` has them.
-    """
-    axes = axes or plt.subplots(figsize=(6, 3.5), layout="constrained")[1]
-    for (name, history), marker, style in zip(histories.items(), cycle(MARKERS), cycle(styles()), strict=False):
-        axes.plot(history["step"], history["loss"], linewidth=1, label=f"{name}, training", **style)
-        ends = ~np.isnan(history["valid_loss"])
-        axes.plot(history["step"][ends], history["valid_loss"][ends], marker, color=style["color"],
-                  markeredgecolor="black", label=f"{name}, validation")
-    axes.set(xlabel="step", ylabel="loss", yscale="log")
-    axes.grid(alpha=0.3, which="both")
-    axes.legend()
-    return axes
-
-
-def ab_density(rgb: Tensor | np.ndarray, axes: Axes | None = None) -> Axes:
-    """Where the colors of some images lie in the ab plane: counts of pixels in cells of 2 x 2 Lab units, logarithmic.
-
-    Args:
-        rgb: (N, 3, H, W), uint8 or in [0, 1].
-    """
-    axes = axes or plt.subplots(figsize=(4.6, 4), layout="constrained")[1]
-    edges = np.arange(-110, 111, 2)
-    counts = 0
-    for part in color.to_tensor(rgb).split(500):              # as floats all of them would take much memory
-        _, ab = color.split_lab(part)
-        a, b = ab.transpose(0, 1).flatten(1).numpy()
-        counts = counts + np.histogram2d(b, a, bins=edges)[0]
-    mesh = axes.pcolormesh(edges, edges, np.ma.masked_equal(counts, 0), norm="log", cmap="viridis")
-    axes.axhline(0, color="gray", linewidth=0.5)
-    axes.axvline(0, color="gray", linewidth=0.5)
-    axes.set(**PLANE)
-    axes.figure.colorbar(mesh, ax=axes, label="pixels")
-    return axes
-
-
-def channel_views(rgb: Tensor | np.ndarray) -> np.ndarray:
-    """One picture (3,H,W) taken apart: itself with R, G, B as grays; its color alone, at L = 60, with L, a, b as grays.
+def channel_views(rgb: Pixels) -> np.ndarray:
+    """Show the channels of one picture (3, H, W): R, G, B as grays; its color alone, at L = 60; L, a, b as grays.
 
     Returns:
         The axes, (2, 4).
     """
-    rgb = color.to_float(color.to_tensor(rgb))
+    rgb = color.to_float(on_cpu(rgb))
     lab = color.rgb_to_lab(rgb)
     L, a, b = lab.split(1)
     chroma = color.join_lab(torch.full_like(L, 60), lab[1:])
@@ -115,35 +83,16 @@ def channel_views(rgb: Tensor | np.ndarray) -> np.ndarray:
     return axes
 
 
-def bars(values: Mapping[str, float], label: str, axes: Axes | None = None) -> Axes:
-    """Horizontal bars, the longest on top: a name -> its value, which ``label`` names with its unit."""
-    axes = axes or plt.subplots(figsize=(6, 0.3 * len(values) + 0.8), layout="constrained")[1]
-    names = sorted(values, key=values.get)
-    axes.barh(names, [values[name] for name in names], color="0.45")
-    axes.set(xlabel=label)
-    axes.spines[["top", "right"]].set_visible(False)
-    return axes
+def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure as folder/name.png, at 300 dots per inch, and as folder/name.svg; existing files are replaced.
 
-
-def dots(values: Mapping[str, Mapping[str, float]], label: str, axes: Axes | None = None) -> Axes:
-    """A row of dots for each thing measured: a series -> a thing -> its value, which ``label`` names with its unit.
-
-    The things are sorted by the first series, the largest value on top.
+    Raises:
+        WriteError: if they cannot be written.
     """
-    first = next(iter(values.values()))
-    names = sorted(first, key=first.get)
-    axes = axes or plt.subplots(figsize=(6, 0.3 * len(names) + 0.8), layout="constrained")[1]
-    for (series, of), marker, style in zip(values.items(), cycle(MARKERS), cycle(styles()), strict=False):
-        axes.plot([of[name] for name in names], names, marker, color=style["color"], markeredgecolor="black",
-                  label=series)
-    axes.set(xlabel=label)
-    axes.grid(axis="y", alpha=0.3)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend()
-    return axes
-
-
-def styles() -> list[dict[str, str]]:
-    """Line styles that differ in color (Okabe and Ito's, safe for the color-blind) and in dashes (for gray print)."""
-    colors = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-    return [{"color": c, "linestyle": s} for c, s in zip(colors, ("-", "--", "-.", ":", "-", "--"), strict=True)]
+    make_folder(folder)
+    paths = [folder / f"{name}.{kind}" for kind in ("png", "svg")]
+    for path in paths:
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format=path.suffix[1:], dpi=300)
+        write_atomic(path, buffer.getvalue())
+    return paths

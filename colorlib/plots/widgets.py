@@ -1,37 +1,39 @@
-"""Interactive pictures, from core ipywidgets alone (7.7 and 8)."""
+"""Sliders and menus that change a picture. They need core ipywidgets alone (7.7 or 8)."""
 
 import base64
 import io
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 
 import ipywidgets
 import matplotlib.pyplot as plt
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from colorlib import color
 from colorlib.models.objectives import Objective
-from colorlib.plots import study as study_figures
+from colorlib.plots.charts import LABELS, trainings_and_curves
+from colorlib.plots.pictures import Pixels, on_cpu
 from colorlib.study.study import Row
 from colorlib.study.tables import Curves
+from colorlib.system.errors import UsageError
 
-Picture = Tensor | np.ndarray
-STEPS = 10          # positions from one picture to the next
+STEPS = 10          # slider positions from one picture to the next
+WIDE = {"width": "34em", "max_width": "100%"}
 
 
 class Interactive(ipywidgets.VBox):
-    """Widgets below one another, and a picture for whoever reads the notebook where no kernel runs, as on GitHub.
+    """Widgets below one another, stored with a picture for pages without a kernel, such as GitHub's.
 
     Args:
         children: the widgets.
-        still: the picture, as PNG bytes. (ipywidgets 7 shows none.)
+        still: the picture, as PNG bytes. (ipywidgets 7 stores none.)
     """
 
     def __init__(self, children: Sequence[ipywidgets.Widget], still: bytes):
-        # Without flex-start a box stretches its picture to the width of the page.
+        # Without flex-start the picture would be stretched to the width of the page.
         super().__init__(children, layout=ipywidgets.Layout(align_items="flex-start"))
         self._still = base64.b64encode(still).decode()
 
@@ -39,11 +41,11 @@ class Interactive(ipywidgets.VBox):
         return {**super()._repr_mimebundle_(**kwargs), "image/png": self._still}
 
 
-def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: int = 320) -> ipywidgets.Widget:
-    """A slider that goes from gray over predicted to actual, and another that picks the image.
+def compare_slider(gray: Pixels, predicted: Pixels, actual: Pixels, height: int = 320) -> ipywidgets.Widget:
+    """Fade from gray to predicted to actual with a slider; choose the image with another.
 
-    Both can be dragged, or moved with the arrow keys after a click or Tab. An image's blends are made when it is
-    picked, as PNG bytes; moving the first slider only chooses among them.
+    Both can be dragged, or moved with the arrow keys after a click or Tab. All blends of an image are computed when it
+    is chosen, so that the first slider moves without delay.
 
     Args:
         gray: (N, 1, H, W) in [0, 1].
@@ -53,12 +55,28 @@ def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: i
     Raises:
         ValueError: if the three do not hold equally many pictures of one size.
     """
-    pictures = _alike(*map(color.to_tensor, (gray, predicted, actual)))
-    blends = lru_cache(maxsize=4)(lambda i: _blends(*(of[i] for of in pictures), height))
-    position = ipywidgets.SelectionSlider(
-        options=[(name, i) for i, name in enumerate(_names())], value=0, description="shows",
-        layout=ipywidgets.Layout(width="34em", max_width="100%"))
-    number = ipywidgets.IntSlider(min=1, max=len(pictures[0]), value=1, description="image", layout=position.layout)
+    gray, predicted, actual = on_cpu(gray), on_cpu(predicted), on_cpu(actual)
+    shapes = [tuple(pictures.shape) for pictures in (gray, predicted, actual)]
+    if len(shapes[0]) != 4 or shapes[0][1] != 1 or len(gray) == 0:
+        raise ValueError(f"gray must be (N,1,H,W), got {shapes[0]}: pass rgb through color.to_gray first")
+    if len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
+        raise ValueError("gray, predicted and actual must show the same images at one size, got "
+                         + ", ".join(map(str, shapes)))
+
+    def stages(i: int) -> list[Tensor]:
+        return [color.gray_to_rgb(gray[i:i + 1])[0], color.to_float(predicted[i]), color.to_float(actual[i])]
+
+    @lru_cache(maxsize=4)
+    def blends(i: int) -> list[bytes]:
+        blended = [torch.lerp(start, end, step / STEPS) for start, end in pairwise(stages(i)) for step in range(STEPS)]
+        return [_png(rgb, height) for rgb in [*blended, stages(i)[-1]]]
+
+    percents = [f"{100 * step // STEPS}%" for step in range(1, STEPS)]
+    names = ["gray", *(f"{percent} predicted" for percent in percents), "predicted",
+             *(f"{percent} actual" for percent in percents), "actual"]
+    position = ipywidgets.SelectionSlider(options=[(name, i) for i, name in enumerate(names)], value=0,
+                                          description="shows", layout=WIDE)
+    number = ipywidgets.IntSlider(min=1, max=len(gray), value=1, description="image", layout=WIDE)
     picture = ipywidgets.Image(format="png", value=blends(0)[0])
 
     def update(_: object) -> None:
@@ -66,58 +84,56 @@ def compare_slider(gray: Picture, predicted: Picture, actual: Picture, height: i
 
     position.observe(update, "value")
     number.observe(update, "value")
-    return Interactive([picture, position, number], _side_by_side(blends(0)[::STEPS]))
+    return Interactive([picture, position, number], _png(torch.cat(stages(0), -1), height))
 
 
 def temperature_slider(logits: Tensor, L: Tensor, objective: Objective, height: int = 320) -> ipywidgets.Widget:
-    """A slider from the mode (0) to the mean (1) of what a network believes of some pictures, side by side.
+    """Decode the predicted distributions at temperatures from 0 (mode) to 1 (mean) with a slider.
 
     Args:
-        logits: (N, Q, h, w), the output of a network that classifies.
-        L: (N, 1, H, W) in [0, 100].
-        objective: what reads the logits, at any temperature.
+        logits: (N, Q, h, w), the output of a network that predicts a distribution, on any device.
+        L: (N, 1, H, W) in [0, 100], on any device.
+        objective: decodes the logits.
         height: of the pictures on the screen, in pixels.
     """
-    slider = ipywidgets.FloatSlider(0.38, min=0, max=1, step=0.02, description="T", continuous_update=False,
-                                    layout=ipywidgets.Layout(width="34em", max_width="100%"))
+    logits, L = on_cpu(logits), on_cpu(L)
+    slider = ipywidgets.FloatSlider(0.38, min=0, max=1, step=0.02, description="T", continuous_update=False, layout=WIDE)
     picture = ipywidgets.Image(format="png")
 
-    @torch.no_grad()
     def update(_: object = None) -> None:
-        colored = color.to_uint8(objective.at(slider.value).decode(logits, L))
-        picture.value = _png(torch.cat([*colored], -1).permute(1, 2, 0).numpy(), height)
+        rgb = objective.with_temperature(slider.value).decode(logits, L)
+        picture.value = _png(torch.cat([*rgb], -1), height)
 
     slider.observe(update, "value")
     update()
     return Interactive([picture, slider], picture.value)
 
 
-def study_explorer(rows: Sequence[Row], known: Curves, start: Sequence[str]) -> ipywidgets.Widget:
-    """Pick a measure and some variants of a study; see every training, and how it got there.
+def study_explorer(rows: Sequence[Row], study_curves: Curves, start: Sequence[str]) -> ipywidgets.Widget:
+    """Choose a measure and variants of a study, and see all their trainings and curves.
 
     Args:
-        rows, known: as ``read_table`` and ``read_curves`` give them.
-        start: the variants to begin with, as far as they were trained.
+        rows, study_curves: of the study, from ``read_table`` and ``read_curves``.
+        start: variants to show at first; those that were not trained are left out.
 
     Raises:
-        ValueError: if no training was finished.
+        UsageError: if no training has finished.
     """
-    done = [row for row in rows if not row.error]
-    if not done:
-        raise ValueError("none of these trainings was finished: there is nothing to explore")
-    measured = set.intersection(*(set(row.measures) for row in done))
-    trained = list(dict.fromkeys(row.variant for row in done))
+    finished = [row for row in rows if not row.error]
+    if not finished:
+        raise UsageError("no training of this study has finished: there is nothing to explore")
+    measured = set.intersection(*(set(row.measures) for row in finished))
+    trained = list(dict.fromkeys(row.variant for row in finished))
     metric = ipywidgets.Dropdown(description="measure", options=[
-        (label, name) for name, label in study_figures.LABELS.items() if name in measured])
-    chosen = [name for name in start if name in trained] or trained[:1]
-    variants = ipywidgets.SelectMultiple(options=trained, value=chosen, rows=10, description="variants",
-                                         layout=ipywidgets.Layout(width="34em", max_width="100%"))
+        (label, name) for name, label in LABELS.items() if name in measured])
+    variants = ipywidgets.SelectMultiple(options=trained, rows=10, description="variants", layout=WIDE,
+                                         value=[name for name in start if name in trained] or trained[:1])
     picture = ipywidgets.Image(format="png")
 
     def update(_: object = None) -> None:
         if variants.value:
             buffer = io.BytesIO()
-            figure = study_figures.both(rows, known, variants.value, metric.value)[0].figure
+            figure = trainings_and_curves(rows, study_curves, variants.value, metric.value)[0].figure
             figure.savefig(buffer)
             plt.close(figure)
             picture.value = buffer.getvalue()
@@ -128,40 +144,9 @@ def study_explorer(rows: Sequence[Row], known: Curves, start: Sequence[str]) -> 
     return Interactive([metric, variants, picture], picture.value)
 
 
-def _names() -> list[str]:
-    """What each position shows, in words: the slider's readout."""
-    blends = [f"{100 * i // STEPS}% {{}}" for i in range(1, STEPS)]
-    to_predicted, to_actual = ([blend.format(name) for blend in blends] for name in ("predicted", "actual"))
-    return ["gray", *to_predicted, "predicted", *to_actual, "actual"]
-
-
-def _alike(gray: Tensor, predicted: Tensor, actual: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The three, if they show the same images at one size."""
-    if gray.ndim != 4 or gray.shape[1] != 1 or len(gray) == 0:
-        raise ValueError(f"gray must be (N,1,H,W), got {tuple(gray.shape)}: pass rgb through color.to_gray first")
-    if len({(len(p), *p.shape[-2:]) for p in (gray, predicted, actual)}) > 1:
-        shapes = ", ".join(str(tuple(p.shape)) for p in (gray, predicted, actual))
-        raise ValueError(f"gray, predicted and actual must show the same images at one size, got {shapes}")
-    return gray, predicted, actual
-
-
-def _blends(gray: Tensor, predicted: Tensor, actual: Tensor, height: int) -> list[bytes]:
-    """PNG bytes of one image: gray to predicted to actual in 2 * STEPS + 1 blends."""
-    first, middle, last = color.gray_to_rgb(gray[None])[0], color.to_float(predicted), color.to_float(actual)
-    weights = [i / STEPS for i in range(STEPS)]
-    stages = [torch.lerp(a, b, w) for a, b in ((first, middle), (middle, last)) for w in weights] + [last]
-    return [_png(color.to_uint8(stage).permute(1, 2, 0).numpy(), height) for stage in stages]
-
-
-def _side_by_side(pictures: Sequence[bytes]) -> bytes:
-    """One PNG of several of one size."""
-    pixels = np.concatenate([np.asarray(Image.open(io.BytesIO(picture))) for picture in pictures], axis=1)
-    return _png(pixels, len(pixels))
-
-
-def _png(pixels: np.ndarray, height: int) -> bytes:
-    """(H,W,3) uint8 -> a PNG about ``height`` pixels high; small images become sharp squares, not a blur."""
-    image = Image.fromarray(pixels)
+def _png(rgb: Tensor, height: int) -> bytes:
+    """PNG about ``height`` pixels high of rgb (3,H,W); small images are enlarged with sharp pixels."""
+    image = Image.fromarray(color.to_uint8(rgb).permute(1, 2, 0).numpy())
     scale = max(1, round(height / image.height))
     buffer = io.BytesIO()
     image.resize((image.width * scale, image.height * scale), Image.Resampling.NEAREST).save(buffer, "PNG")

@@ -5,16 +5,17 @@ __all__ = [
     "Trial",
     "Verdict",
     "all_questions",
-    "base",
-    "judged",
+    "all_variants",
+    "base_trial",
+    "judge",
     "read_curves",
     "read_table",
     "repeat",
-    "table",
+    "verdict_table",
 ]
 
 from .claims import Claim, Verdict
-from .questions import all_questions, base
+from .questions import all_questions, all_variants, base_trial
 from .study import Row, Study, Trial
 from .tables import read_curves, read_table
-from .verdicts import judged, repeat, table
+from .verdicts import judge, repeat, verdict_table

@@ -1,4 +1,4 @@
-"""Claims about training, and what the seeds say of them: paired differences with an interval, and a verdict."""
+"""Claims about trainings, and their verdicts: paired differences by seed, with an interval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,22 +7,23 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from colorlib.metrics.evaluation import EVERY
+from colorlib.metrics.evaluation import MEASURES
 from colorlib.study.study import Row
+from colorlib.system.errors import UsageError
 
 VERDICTS = ("confirmed", "refuted", "no difference that matters", "not enough evidence")
-# What a training has besides what ``evaluate`` measures -> its label.
-TRAINING = {"loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
-BETTER = {name: measure.better for name, measure in EVERY.items()} | dict.fromkeys(TRAINING, "less")
+# What a training has besides the measures of ``evaluate`` -> its label.
+TRAINING_LABELS = {"loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
+BETTER = {name: measure.better for name, measure in MEASURES.items()} | dict.fromkeys(TRAINING_LABELS, "less")
 KINDS = ("better", "similar", "no worse")
 DIRECTIONS = ("more", "less")
 
 
 class Verdict(NamedTuple):
-    """What the trainings say of a claim."""
+    """What the trainings say about a claim."""
 
     word: str                    # one of VERDICTS
-    effect: float                # how much better, in the metric's unit; below 0: worse
+    effect: float                # how much better the variant is, in the metric's unit; below 0: worse
     low: float                   # of the 95% interval
     high: float
     seeds: int                   # pairs of trainings
@@ -30,44 +31,44 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True)
 class Claim:
-    """"``better`` has a better ``metric`` than ``than``": or one that is similar, or no worse.
+    """The claim that ``variant`` is better than ``reference`` by ``metric``; or that it is similar, or no worse.
 
     Raises:
-        ValueError: for a metric, a kind or a direction that there is not.
+        UsageError: for an unknown metric, kind or direction.
     """
 
     text: str
-    metric: str                  # a key of EVERY, or of TRAINING
-    better: str | float          # a variant; or a number, such as that of the truth
-    than: str | float
-    smallest_effect: float       # a difference that matters, in the metric's unit: fixed before the trainings
-    kind: str = "better"         # one of KINDS
-    direction: str | None = None         # one of DIRECTIONS, where the claim is not about which is better
+    metric: str                          # a key of BETTER
+    variant: str | float                 # the name of a variant; or a number, such as the value of the truth
+    reference: str | float               # the same
+    smallest_effect: float               # the smallest difference that matters, in the metric's unit, chosen in advance
+    kind: str = "better"                 # one of KINDS
+    direction: str | None = None         # one of DIRECTIONS: what "better" means, if not what it means for the metric
 
     def __post_init__(self):
         for name, value, known in [("metric", self.metric, BETTER), ("kind", self.kind, KINDS),
                                    ("direction", self.direction or "more", DIRECTIONS)]:
             if value not in known:
-                raise ValueError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+                raise UsageError(f"{name} must be one of {', '.join(known)}, got {value!r}")
 
     def judge(self, rows: Sequence[Row]) -> Verdict:
-        """Compare by seed: what the seeds share, such as the order of the images, cancels out.
+        """Judge the claim by trainings with equal seeds, whose common causes of chance cancel out.
 
-        The interval is Student's t for the mean of the paired differences. The claim is *confirmed* if zero lies
-        outside, on the right side, and the mean is no smaller than the smallest effect that matters; *refuted* if that
-        holds on the wrong side. If the whole interval lies within the smallest effect there is *no difference that
-        matters*; else *not enough evidence*. "similar" is confirmed by no difference, and refuted by one; "no worse" is
-        confirmed if even the lower end of the interval is above minus the smallest effect.
+        The interval is Student's t interval for the mean of the paired differences. The claim is *confirmed* if the
+        interval is above zero and the mean at least the smallest effect, and *refuted* if the same holds below zero. If
+        the whole interval is within the smallest effect there is *no difference that matters*; otherwise *not enough
+        evidence*. "similar" is confirmed by no difference and refuted by a difference. "no worse" is confirmed if the
+        lower end of the interval is above minus the smallest effect.
 
-        Where a measure is best near a value, such as the truth's colorfulness, what counts is how near; but for
-        "similar", which two are not that miss it on opposite sides.
+        Where a measure is best near a value, such as 1 for colorfulness, the difference is that of the distances from
+        it. But not for "similar": two variants may be far from the value on opposite sides.
         """
-        ours, theirs = (_by_seed(of, rows, self.metric) for of in (self.better, self.than))
-        seeds = sorted(set(ours) & set(theirs))
-        differences = np.array([self._score(ours[seed]) - self._score(theirs[seed]) for seed in seeds])
+        values, references = (_values_by_seed(side, rows, self.metric) for side in (self.variant, self.reference))
+        seeds = sorted(set(values) & set(references))
+        differences = np.array([self._score(values[seed]) - self._score(references[seed]) for seed in seeds])
         if len(differences) < 2:
-            return Verdict("not enough evidence", float(differences.mean()) if seeds else np.nan, np.nan, np.nan,
-                           len(seeds))
+            mean = float(differences.mean()) if seeds else np.nan
+            return Verdict("not enough evidence", mean, np.nan, np.nan, len(seeds))
         mean, around = float(differences.mean()), half_interval(differences)
         word = self._word(mean, mean - around, mean + around)
         return Verdict(word, mean, mean - around, mean + around, len(seeds))
@@ -80,25 +81,24 @@ class Claim:
         return -value if better == "less" else value
 
     def _word(self, mean: float, low: float, high: float) -> str:
-        least = self.smallest_effect
-        if self.kind == "no worse" and low > -least:
+        if self.kind == "no worse" and low > -self.smallest_effect:
             return "confirmed"
-        if low > -least and high < least:
+        if low > -self.smallest_effect and high < self.smallest_effect:
             return "confirmed" if self.kind == "similar" else "no difference that matters"
-        if low > 0 and mean >= least:
+        if low > 0 and mean >= self.smallest_effect:
             return "refuted" if self.kind == "similar" else "confirmed"
-        if high < 0 and mean <= -least:
+        if high < 0 and mean <= -self.smallest_effect:
             return "refuted"
         return "not enough evidence"
 
 
 def half_interval(values: Sequence[float] | np.ndarray) -> float:
-    """Half the width of the 95% interval of a mean of two or more values, by Student's t."""
+    """Half the width of the 95% interval of the mean of two or more values, by Student's t."""
     return float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
 
 
-def _by_seed(of: str | float, rows: Sequence[Row], metric: str) -> dict[int, float]:
-    """Seed -> the metric of a variant; a number is the same for every seed."""
-    if not isinstance(of, str):
-        return {row.seed: float(of) for row in rows}
-    return {row.seed: row.measures[metric] for row in rows if row.variant == of and metric in row.measures}
+def _values_by_seed(side: str | float, rows: Sequence[Row], metric: str) -> dict[int, float]:
+    """Seed -> the metric of a variant, or the same number for every seed."""
+    if not isinstance(side, str):
+        return {row.seed: float(side) for row in rows}
+    return {row.seed: row.measures[metric] for row in rows if row.variant == side and metric in row.measures}

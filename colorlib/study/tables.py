@@ -1,126 +1,110 @@
-"""The tables of a study, as CSV: a row for each training, and the curves of each in a few points."""
+"""Tables of a study as CSV: one row per training, and the curve of each training in a few points."""
 
-import csv
-import io
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from colorlib.study.study import Row, curves
+from colorlib.study.study import Row
 from colorlib.system.errors import DataError
 from colorlib.system.files import write_atomic
-from colorlib.system.paths import expanded
+from colorlib.system.paths import expand_user, runs_dir
+from colorlib.training.runs import read_history
 
-POINTS = 40          # of a curve, at most: those of a hundred trainings are a small file
+POINTS = 40          # of a curve, at most: the curves of a hundred trainings are a small file
 
-Curves = Mapping[tuple[str, int], Mapping[str, np.ndarray]]        # variant and seed -> a column of COLUMNS -> (N,)
-COLUMNS = ("epoch", "loss", "valid_ab_mae")
-FIELDS = ("variant", "seed", "error", "data", "run")
+Curves = Mapping[tuple[str, int], Mapping[str, np.ndarray]]        # variant and seed -> each of CURVE_COLUMNS -> (N,)
+CURVE_COLUMNS = ["epoch", "loss", "valid_ab_mae"]
+ROW_COLUMNS = ["variant", "seed", "error", "data", "run"]
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """All rows as CSV, one a training.
+    """Write rows as CSV, one line per training.
 
     Raises:
-        WriteError: if it cannot be written.
+        WriteError: if the file cannot be written.
     """
-    names = list(dict.fromkeys(name for row in rows for name in row.measures))
-    write_lines(path, [*FIELDS, *names],
-                ([*row[:5], *(f"{row.measures[name]:.6g}" if name in row.measures else "" for name in names)]
-                 for row in rows))
+    measures = dict.fromkeys(name for row in rows for name in row.measures)
+    write_csv(path, pd.DataFrame([row._asdict() | row.measures for row in rows], columns=[*ROW_COLUMNS, *measures]))
 
 
 def read_table(path: str | os.PathLike) -> list[Row]:
-    """What ``write_table`` wrote.
+    """Read what ``write_table`` wrote.
 
     Raises:
-        DataError: for a file that is missing, or no such table.
+        DataError: for a file that is missing, damaged, or another table.
     """
-    with _lines(path, FIELDS) as lines:
-        return [Row(line.pop("variant"), int(line.pop("seed")), *map(line.pop, FIELDS[2:]),
-                    {name: float(value) for name, value in line.items() if value}) for line in lines]
+    lines = _read_csv(path, ROW_COLUMNS, ROW_COLUMNS).to_dict("records")
+    return [Row(*map(line.pop, ROW_COLUMNS), {name: value for name, value in line.items() if not np.isnan(value)})
+            for line in lines]
 
 
-def thinned(history: Mapping[str, np.ndarray], points: int = POINTS) -> dict[str, np.ndarray]:
-    """A history in a few points, each the end of as many steps: the mean of their loss, the last of their validations.
+def thin_history(history: Mapping[str, np.ndarray], points: int = POINTS) -> dict[str, np.ndarray]:
+    """Thin a history to a few points, each for as many steps: their mean loss, and their last validation.
 
     Args:
         history: the columns of a history.csv.
         points: how many, at most.
 
     Returns:
-        The columns of COLUMNS; epochs are counted in fractions, and what was not validated is NaN.
+        CURVE_COLUMNS; epochs have fractions, and points without a validation are NaN.
     """
-    epochs = history["step"] / history["step"][-1] * history["epoch"][-1]
-    parts = np.array_split(np.arange(len(epochs)), min(points, len(epochs)))
-    valid = [history["valid_ab_mae"][part] for part in parts]
-    last = [values[~np.isnan(values)][-1:] for values in valid]
-    return {"epoch": epochs[[part[-1] for part in parts]],
-            "loss": np.array([history["loss"][part].mean() for part in parts]),
-            "valid_ab_mae": np.array([values[0] if len(values) else np.nan for values in last])}
+    frame = pd.DataFrame({name: np.asarray(history[name]) for name in ("step", *CURVE_COLUMNS)})
+    frame["epoch"] = frame["step"] / frame["step"].iloc[-1] * frame["epoch"].iloc[-1]
+    point = np.arange(len(frame)) * min(points, len(frame)) // len(frame)
+    thin = frame.groupby(point).agg({"epoch": "last", "loss": "mean", "valid_ab_mae": "last"})     # last but for NaN
+    return {name: thin[name].to_numpy() for name in CURVE_COLUMNS}
 
 
-def write_curves(path: Path, known: Curves) -> None:
-    """The curves of each training as CSV.
+def collect_curves(rows: Sequence[Row]) -> Curves:
+    """Thinned histories of the trainings that finished."""
+    return {(row.variant, row.seed): thin_history(read_history(runs_dir() / row.run / "history.csv"))
+            for row in rows if not row.error}
+
+
+def write_curves(path: Path, curves: Curves) -> None:
+    """Write the curve of each training as CSV.
 
     Raises:
-        WriteError: if it cannot be written.
+        WriteError: if the file cannot be written.
     """
-    write_lines(path, ["variant", "seed", *COLUMNS],
-                ([variant, seed, *("" if np.isnan(value) else f"{value:.5g}" for value in point)]
-                 for (variant, seed), columns in known.items()
-                 for point in zip(*(columns[name] for name in COLUMNS), strict=True)))
+    parts = [pd.DataFrame({"variant": variant, "seed": seed, **columns}) for (variant, seed), columns in curves.items()]
+    empty = pd.DataFrame(columns=["variant", "seed", *CURVE_COLUMNS])
+    write_csv(path, pd.concat(parts) if parts else empty, digits=5)
 
 
 def read_curves(path: str | os.PathLike) -> Curves:
-    """What ``write_curves`` wrote.
+    """Read what ``write_curves`` wrote.
 
     Raises:
-        DataError: for a file that is missing, or no such table.
+        DataError: for a file that is missing, damaged, or another table.
     """
-    found: dict[tuple[str, int], dict[str, list[float]]] = {}
-    with _lines(path, ("variant", "seed", *COLUMNS)) as lines:
-        for line in lines:
-            of_one = found.setdefault((line["variant"], int(line["seed"])), {name: [] for name in COLUMNS})
-            for name in COLUMNS:
-                of_one[name].append(float(line[name] or "nan"))
-    return {training: {name: np.array(column) for name, column in columns.items()}
-            for training, columns in found.items()}
+    frame = _read_csv(path, ["variant", "seed", *CURVE_COLUMNS], ["variant", "seed"])
+    return {training: {name: part[name].to_numpy() for name in CURVE_COLUMNS}
+            for training, part in frame.groupby(["variant", "seed"], sort=False)}
 
 
-def curves_of(rows: Sequence[Row]) -> Curves:
-    """The thinned histories of trainings that are here; those that failed have none."""
-    return {(row.variant, row.seed): thinned(curves(row)) for row in rows if not row.error}
-
-
-def write_lines(path: Path, names: Sequence[str], lines: Iterable[Sequence[Any]]) -> None:
-    """A line of names, and then the others, as CSV.
+def write_csv(path: Path, frame: pd.DataFrame, digits: int = 6) -> None:
+    """Write a table with so many digits; cells without a value are empty.
 
     Raises:
-        WriteError: if it cannot be written.
+        WriteError: if the file cannot be written.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(names)
-    writer.writerows(lines)
-    write_atomic(path, text.getvalue().encode())
+    write_atomic(path, frame.to_csv(index=False, float_format=f"%.{digits}g", lineterminator="\n").encode())
 
 
-@contextmanager
-def _lines(path: str | os.PathLike, names: Sequence[str]) -> Iterator[list[dict[str, str]]]:
-    """The lines of a table whose first columns are these; whatever is wrong with them is a DataError."""
+def _read_csv(path: str | os.PathLike, columns: list[str], text: list[str]) -> pd.DataFrame:
+    """Table whose first columns are ``columns``: a seed is an integer, ``text`` are strings, all others are floats."""
     try:
-        with expanded(path).open(newline="", encoding="utf-8") as file:
-            reader = csv.DictReader(file)
-            lines = list(reader)
-        if tuple(reader.fieldnames or ())[:len(names)] != tuple(names):
-            raise ValueError(f"its columns are not {', '.join(names)}")
-        if any(None in line or None in line.values() for line in lines):
+        # The Python engine alone leaves NaN where a line is too short.
+        frame = pd.read_csv(expand_user(path), dtype=str, keep_default_na=False, engine="python")
+        if list(frame.columns[:len(columns)]) != columns:
+            raise ValueError(f"its columns are not {', '.join(columns)}")
+        if frame.isna().any(axis=None) or not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("it has lines that are too short or too long")
-        yield lines
-    except (OSError, ValueError, csv.Error) as error:
-        raise DataError(f"{path} is no table of a study ({error}): run colorlib ablate to make it") from error
+        numbers = {name: frame[name].replace("", "nan").astype(float) for name in frame.columns if name not in text}
+        return frame.assign(seed=[int(seed) for seed in frame["seed"]], **numbers)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} is not a table of a study ({error}): write it with colorlib ablate") from error

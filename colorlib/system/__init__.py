@@ -1,4 +1,4 @@
-"""What the machine allows: paths, errors, atomic files, memory, threads, processes."""
+"""Paths, errors, atomic files, memory and processor limits, processes: what the machine allows."""
 
 import lazy_loader
 

@@ -1,39 +1,31 @@
-"""Control groups: where Linux writes how much of the machine a container, or a hub's kernel, may use."""
+"""Linux control groups, which limit the memory and processor time of containers and hub kernels."""
 
 from collections.abc import Iterator
 from pathlib import Path
 
+GROUPS = Path("/proc/self/cgroup")         # lists the groups of this process, on Linux
+MOUNT = Path("/sys/fs/cgroup")
 
-def folders(controller: str, proc: Path = Path("/proc/self/cgroup"),
-            root: Path = Path("/sys/fs/cgroup")) -> Iterator[Path]:
-    """The control groups that this process is in, from its own up to the outermost: a limit may stand on any of them.
 
-    Args:
-        controller: "memory" or "cpu".
-        proc, root: where the kernel lists this process's groups, and where their files are.
+def folders(controller: str) -> Iterator[Path]:
+    """Folders of the control groups of this process for "memory" or "cpu", innermost first: any of them can set a limit.
 
-    Yields:
-        Existing folders, of version 1 and of version 2. A container may see a path that is only valid outside it:
-        what does not exist is passed over, and the container's own group is the outermost folder.
+    Works for versions 1 and 2. Inside a container the listed path may not exist: only existing folders are yielded,
+    of which the outermost is the container's own group.
     """
-    if not proc.exists():
-        return                                                  # not Linux
-    for line in proc.read_text().splitlines():
+    for line in GROUPS.read_text().splitlines() if GROUPS.exists() else ():
         _, controllers, path = line.split(":", 2)               # "4:cpu,cpuacct:/some/group", "0::/" in version 2
         if controller in controllers.split(","):
-            mounts = [root / controller]
-        elif not controllers:
-            mounts = [root, root / "unified"]
+            mounts = [MOUNT / controller]
         else:
-            continue
+            mounts = [] if controllers else [MOUNT, MOUNT / "unified"]
         for mount in mounts:
             own = mount / path.lstrip("/")
-            inside = [folder for folder in (own, *own.parents) if folder == mount or mount in folder.parents]
-            yield from (folder for folder in inside if folder.exists())
+            yield from (group for group in (own, *own.parents) if group.is_relative_to(mount) and group.exists())
 
 
 def read_number(path: Path) -> int | None:
-    """The number that a file of a control group holds; None if there is no such file, or no limit ("max", "-1")."""
+    """First number in a control group's file; None if there is no such file or it sets no limit ("max", "-1")."""
     try:
         number = int(path.read_text().split()[0])
     except (OSError, ValueError, IndexError):

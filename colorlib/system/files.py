@@ -14,16 +14,18 @@ from colorlib.system.errors import cannot_write
 
 
 def write_atomic(path: Path, data: bytes | memoryview, keep_as: Path | None = None) -> None:
-    """Write a file so that, killed at any moment, ``path`` holds the old content or the new, never a part.
+    """Write a file atomically: after a kill at any moment, ``path`` holds the old content or the new, never a part.
 
     Args:
-        keep_as: where to keep the old content. Killed between the two renames, it is there, and nothing at ``path``.
+        keep_as: path that the old content is renamed to. After a kill between the two renames, the old content is
+            there and ``path`` does not exist.
 
     Raises:
-        WriteError: if it cannot be written (a full disk, no permission, a folder that is gone); the old content stays.
+        WriteError: if the file cannot be written, such as on a full disk; the old content stays.
     """
-    # In the same folder, so that the rename is one step; nobody else's, and not another process's.
-    short = os.fsencode(path.name)[:200].decode(errors="ignore")     # a name may have 255 bytes, and this is longer
+    # In the same folder, since a rename is atomic only within one file system; with the process id, since other
+    # processes may write the same file. A name may have at most 255 bytes, so the original is cut to 200.
+    short = os.fsencode(path.name)[:200].decode(errors="ignore")
     temporary = path.with_name(f".{short}.{os.getpid()}.tmp")
     with write_errors(path.parent):
         try:
@@ -34,25 +36,26 @@ def write_atomic(path: Path, data: bytes | memoryview, keep_as: Path | None = No
             if keep_as:
                 path.replace(keep_as)
             temporary.replace(path)
-        except BaseException:              # Ctrl-C as well
+        except BaseException:              # KeyboardInterrupt as well
             with suppress(OSError):
                 temporary.unlink()
             raise
-    _sync_folder(path.parent)
+    with suppress(OSError):                # Windows and some network disks cannot sync a folder
+        descriptor = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)           # or a power loss could undo the rename
+        finally:
+            os.close(descriptor)
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder, and those above it, where they are not there yet.
-
-    Raises:
-        WriteError: if it cannot be made.
-    """
+    """Create a folder and its parents, if they do not exist; failure is a WriteError."""
     with write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
 
 
 def expect_writable(path: Path) -> None:
-    """Raise a WriteError now, if a file could not be written later; its folder is made."""
+    """Raise a WriteError if a file could not be written; its folder is created."""
     make_folder(path.parent)
     with write_errors(path.parent):
         if path.is_dir():
@@ -62,13 +65,13 @@ def expect_writable(path: Path) -> None:
 
 @contextmanager
 def atomic_folder(folder: Path) -> Iterator[Path | None]:
-    """Yield a folder to fill, renamed to ``folder`` only when the block succeeds.
+    """Yield a temporary folder to fill, which is renamed to ``folder`` when the block succeeds.
 
-    Killed or interrupted, the next call gets the partly filled folder back. After an error the folder is removed. Of
-    two processes the second waits, and gets None if the first has finished the work.
+    After a kill or an interrupt, the next call yields the partly filled folder again; an error removes it. A second
+    process waits for the first, and gets None once ``folder`` exists.
 
     Raises:
-        WriteError: if it cannot be made.
+        WriteError: if the temporary folder cannot be created.
     """
     partial = folder.with_name(f"{folder.name}.partial")
     make_folder(folder.parent)
@@ -92,18 +95,8 @@ def atomic_folder(folder: Path) -> Iterator[Path | None]:
 
 @contextmanager
 def write_errors(folder: Path) -> Iterator[None]:
-    """Within this block, what the system says of a write becomes a WriteError in the reader's words."""
+    """Turn every OSError of the block into a WriteError that names ``folder``."""
     try:
         yield
     except OSError as error:
         raise cannot_write(folder, error) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the renames in a folder last through a power cut."""
-    with suppress(OSError):                              # Windows and some network disks cannot
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

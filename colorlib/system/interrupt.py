@@ -1,4 +1,4 @@
-"""Ctrl-C, politely: the step at hand is finished first, so that nothing is left half changed."""
+"""Deferred Ctrl-C: the current step finishes first, so that no state is left half updated."""
 
 import signal
 import threading
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 
 class Interrupt:
-    """Whether somebody has asked to stop."""
+    """``requested`` is True after the first Ctrl-C."""
 
     requested = False
 
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Interrupt]:
-    """Within this block the first Ctrl-C, or interrupted kernel, only sets ``requested``; the second stops at once."""
+    """Within the block, the first Ctrl-C or kernel interrupt only sets ``requested``; the second interrupts at once."""
     interrupt = Interrupt()
     if threading.current_thread() is not threading.main_thread():
-        yield interrupt                       # only the main thread hears signals: elsewhere there is none to defer
+        yield interrupt                       # Python handles signals in the main thread only
         return
 
     def request(number, frame):

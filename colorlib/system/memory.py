@@ -1,4 +1,4 @@
-"""Memory: how much this kernel may still take, whatever the machine has, and how to keep what was freed at hand."""
+"""Memory limits of the machine and its containers, and glibc's allocator."""
 
 import ctypes
 import os
@@ -19,15 +19,15 @@ MiB = 2**20
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit on memory, in bytes, and how much of it is in use."""
+    """A memory limit, in bytes."""
 
-    name: str            # who sets it
+    name: str            # what sets the limit
     total: int
     used: int
 
     @property
     def left(self) -> int:
-        """Bytes that can still be taken."""
+        """Bytes that are still free."""
         return max(0, self.total - self.used)
 
     def __str__(self) -> str:
@@ -35,25 +35,28 @@ class Limit:
 
 
 def limits(processes: int = 1) -> list[Limit]:
-    """All limits that this process is under: ``MEM_LIMIT`` (a hub's), each control group's, and the machine's memory.
+    """All memory limits of this process: ``MEM_LIMIT`` (set by hubs), its control groups, and the machine's memory.
 
     Args:
-        processes: how many train together under them.
+        processes: how many processes train together and share ``MEM_LIMIT``.
 
     Raises:
-        RunError: if ``MEM_LIMIT`` is set to something else than a number of bytes.
+        RunError: if ``MEM_LIMIT`` is not a number of bytes.
     """
     machine = psutil.virtual_memory()
     found = [Limit("this machine", machine.total, machine.total - machine.available)]
-    if promised := os.environ.get("MEM_LIMIT"):
-        if not promised.isdecimal():
-            raise RunError(f"MEM_LIMIT must be a number of bytes, as in 1073741824, got {promised!r}: correct it")
-        found.append(Limit("MEM_LIMIT", int(promised), processes * private_memory()))
+    if hub := os.environ.get("MEM_LIMIT"):
+        if not hub.isdecimal():
+            raise RunError(f"MEM_LIMIT must be a number of bytes, as in 1073741824, got {hub!r}: correct it")
+        found.append(Limit("MEM_LIMIT", int(hub), processes * private_memory()))
     return found + [limit for folder in cgroups.folders("memory") if (limit := group_limit(folder))]
 
 
 def group_limit(folder: Path) -> Limit | None:
-    """The limit of one control group, version 2 or 1, or None. Cached files do not count as used: they give way."""
+    """Memory limit of one control group, version 2 or 1; None if there is none.
+
+    Cached files do not count as used: the system frees them when memory is short.
+    """
     for total_file, used_file, prefix in [("memory.max", "memory.current", ""),
                                           ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_")]:
         total, used = cgroups.read_number(folder / total_file), cgroups.read_number(folder / used_file)
@@ -65,57 +68,59 @@ def group_limit(folder: Path) -> Limit | None:
     return None
 
 
-def tightest_limit(device: torch.device, team: PartialState) -> Limit:
-    """The limit that leaves the least on ``device``, of which each process of a team on this machine has its share.
+def tightest_limit(device: torch.device, state: PartialState) -> Limit:
+    """Memory limit with the least left on ``device``, divided by the number of processes on this machine.
 
-    All processes of the team must call it: each waits for the others.
+    Every process must call this: each waits for the others.
     """
     if device.type == "cuda":
-        torch.cuda.empty_cache()                                 # what an earlier training left counts as free
+        torch.cuda.empty_cache()                                 # so that memory of an earlier training counts as free
         free, total = torch.cuda.mem_get_info(device)
         return Limit(str(device), total, total - free)
     trim_heap()
-    team.wait_for_everyone()                                     # until all have what they hold now
-    processes = int(os.environ.get("LOCAL_WORLD_SIZE", team.num_processes))
-    least = min(limits(processes), key=lambda limit: limit.left)
-    team.wait_for_everyone()                                     # before anyone takes more
-    return replace(least, total=least.total // processes, used=least.used // processes)
+    state.wait_for_everyone()                                    # until every process holds its network
+    processes = int(os.environ.get("LOCAL_WORLD_SIZE", state.num_processes))
+    tightest = min(limits(processes), key=lambda limit: limit.left)
+    state.wait_for_everyone()                                    # before any process allocates more
+    return replace(tightest, total=tightest.total // processes, used=tightest.used // processes)
 
 
 def private_memory() -> int:
-    """Bytes in use by this process alone; files that it has mapped, such as libraries, do not count."""
+    """Bytes that this process alone uses, without mapped files such as libraries."""
     info = psutil.Process().memory_info()
     return info.rss - getattr(info, "shared", 0)
-
-
-@contextmanager
-def keep_freed_memory() -> Iterator[None]:
-    """Within this block, what is freed stays with the process; afterwards it goes back to the system.
-
-    glibc hands each large block back as it is freed, and the system fills the next one with zeros, page by page: a
-    third of the time of a training step at 64 px.
-    """
-    keep_all = {_M_MMAP_MAX: 0, _M_TRIM_THRESHOLD: 2**30}
-    defaults = {_M_MMAP_MAX: 65536, _M_TRIM_THRESHOLD: 2**17}
-    for option, value in keep_all.items():
-        _glibc("mallopt", option, value)
-    try:
-        yield
-    finally:
-        for option, value in defaults.items():
-            _glibc("mallopt", option, value)
-        trim_heap()
 
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4                        # from glibc's malloc.h
 
 
+@contextmanager
+def keep_freed_memory() -> Iterator[None]:
+    """Within the block, the process keeps the memory it frees; afterwards that memory returns to the system.
+
+    By default glibc returns each large block at once, and the system fills the next one with zeros, page by page: a
+    third of the time of a training step at 64 px. If the user has configured glibc's malloc, nothing is changed.
+    """
+    tunables = os.environ.get("GLIBC_TUNABLES", "")
+    if "glibc.malloc." in tunables or os.environ.keys() & {"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"}:
+        yield                                                  # glibc cannot tell us values to restore
+        return
+    _glibc("mallopt", _M_MMAP_MAX, 0)
+    _glibc("mallopt", _M_TRIM_THRESHOLD, 2**30)
+    try:
+        yield
+    finally:
+        _glibc("mallopt", _M_MMAP_MAX, 65536)                  # glibc's defaults
+        _glibc("mallopt", _M_TRIM_THRESHOLD, 2**17)
+        trim_heap()
+
+
 def trim_heap() -> None:
-    """Hand what was freed, and only kept at hand, back to the system."""
+    """Return freed memory that the process still holds to the system."""
     _glibc("malloc_trim", 0)
 
 
 def _glibc(function: str, *arguments: int) -> None:
-    """Call a function of the C library, if it is glibc; others manage memory in their own way."""
+    """Call a function of glibc; do nothing with another C library."""
     if os.name == "posix" and hasattr(library := ctypes.CDLL(None), function):
         getattr(library, function)(*arguments)

@@ -1,21 +1,28 @@
-"""The processor: how many cores are ours, which precision it is fast in, and how to compute the same bits twice."""
+"""Available processor cores, threads and precision."""
 
 import math
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 import torch
 
 from colorlib.system import cgroups
 
+T = TypeVar("T")
+R = TypeVar("R")
 
-def cores() -> int:
-    """Cores that this process may use: a hub's share is often less than the machine has, and torch would not ask.
 
-    The least of the physical cores, those it may run on, and the quota of its control groups.
+def available_cores() -> int:
+    """Number of cores that this process may use, which in a hub is often less than torch assumes.
+
+    The minimum of the physical cores, the process's affinity and the quotas of its control groups.
     """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quotas = [quota for folder in cgroups.folders("cpu") if (quota := cpu_quota(folder))]
@@ -23,21 +30,44 @@ def cores() -> int:
 
 
 def cpu_quota(folder: Path) -> float | None:
-    """Cores' worth of time that a control group, version 2 or 1, allows, or None."""
-    both = folder / "cpu.max"                                   # "200000 100000" or "max 100000"
-    period_file, quota = folder / "cpu.cfs_period_us", cgroups.read_number(folder / "cpu.cfs_quota_us")
-    if (allowed := cgroups.read_number(both)) is not None:
-        return allowed / int(both.read_text().split()[1])
-    return quota / cgroups.read_number(period_file) if quota else None
+    """Processor quota of one control group, version 2 or 1, in cores; None if there is none."""
+    version2 = folder / "cpu.max"                               # "200000 100000" or "max 100000"
+    if (quota := cgroups.read_number(version2)) is not None:
+        return quota / int(version2.read_text().split()[1])
+    quota = cgroups.read_number(folder / "cpu.cfs_quota_us")
+    return quota / cgroups.read_number(folder / "cpu.cfs_period_us") if quota else None
+
+
+def parallel_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """``map`` on one thread per available core, for reading and decoding, which release Python's global lock.
+
+    Yields results in the order of ``items``, and works at most eight items per thread ahead.
+    """
+    items, threads = iter(items), available_cores()
+    with ThreadPoolExecutor(threads) as pool:
+        pending = deque(pool.submit(function, item) for item in islice(items, 8 * threads))
+        try:
+            while pending:
+                result = pending.popleft().result()
+                pending.extend(pool.submit(function, item) for item in islice(items, 1))
+                yield result
+        finally:
+            for future in pending:
+                future.cancel()
 
 
 def resolve_precision(precision: str, device: torch.device, before: str | None = None) -> str:
-    """Turn "auto" into "bfloat16" where it is faster, or ``accelerate launch --mixed_precision bf16`` asks for it.
+    """Replace the precision "auto" by "bfloat16" or "float32".
 
-    A run that goes on has settled this ``before``.
+    bfloat16 where the device computes faster in it, or under ``accelerate launch --mixed_precision bf16``.
+
+    Args:
+        before: precision that a resumed run began with, which "auto" keeps.
     """
-    if precision != "auto" or before:
-        return before if precision == "auto" else precision
+    if precision != "auto":
+        return precision
+    if before:
+        return before
     if device.type == "cuda":
         fast = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
@@ -47,23 +77,23 @@ def resolve_precision(precision: str, device: torch.device, before: str | None =
 
 
 def fast_in_bfloat16(cpuinfo: str) -> bool:
-    """Whether a processor multiplies bfloat16 faster than float32, from Linux's description of it.
+    """Whether a processor multiplies bfloat16 faster than float32, by the text of Linux's ``/proc/cpuinfo``.
 
-    Intel's do with AMX, and AMD's with avx512_bf16. Intel's avx512_bf16 alone takes as long as float32, and what is
-    rounded on the way makes it slower.
+    True for Intel with AMX and for AMD with avx512_bf16. Intel's avx512_bf16 alone multiplies no faster than float32,
+    and the conversions make it slower.
     """
     return "amx_bf16" in cpuinfo or ("avx512_bf16" in cpuinfo and "AuthenticAMD" in cpuinfo)
 
 
 @contextmanager
-def computing(threads: int | None) -> Iterator[None]:
-    """Within this block torch uses ``threads`` CPU threads, and only algorithms that repeat.
+def deterministic_torch(threads: int | None) -> Iterator[None]:
+    """Within the block, torch uses ``threads`` CPU threads and deterministic cuDNN algorithms.
 
     Args:
-        threads: None: ``cores()``, or as many as before, if these were fewer.
+        threads: None for one per available core, but never more than before.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or min(before, cores()))
+    torch.set_num_threads(threads or min(before, available_cores()))
     try:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             yield

@@ -1,10 +1,11 @@
-"""How to train: the settings, and what they may be."""
+"""Training settings."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from numbers import Integral, Real
 from typing import Any
 
+from colorlib.system.errors import UsageError
 from colorlib.training.optimizers import OPTIMIZERS, SCHEDULES
 
 PRECISIONS = ("auto", "float32", "bfloat16")
@@ -12,25 +13,25 @@ PRECISIONS = ("auto", "float32", "bfloat16")
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How to train. Batch size, learning rate and optimizer are those the study settled on.
+    """Training settings. Batch size, learning rate and optimizer are those of the study.
 
     Raises:
-        ValueError: for a value that cannot be trained with, naming it.
+        UsageError: for a value that is not allowed.
     """
 
     num_epochs: int = 3
     batch_size: int = 64
     lr: float = 0.001
     optimizer: str = "adam"          # or "adamw", "sgd", "momentum": SGD with a momentum of 0.9
-    weight_decay: float = 0.0        # what pulls the weights to zero, in a step, per unit of lr
+    weight_decay: float = 0.0        # adamw: each step shrinks the weights by lr x this; others: added to the gradient
     schedule: str = "constant"       # or "one-cycle": the learning rate rises, then falls to zero by the last epoch
-    ema: float = 0.0                 # above 0: validate and keep a running average of the weights, with this decay
-    seed: int = 0                    # the first weights, the order of the images and their flips follow from it
-    precision: str = "auto"          # bfloat16 where the processor is fast in it, else float32
-    threads: int | None = None       # CPU threads; None: one a core, or as torch is set, if fewer
-    micro_batch: int | None = None   # images computed at once, gradients are added up; None: as many as memory allows
-    log_every: int = 10              # steps; a row of the history is their mean loss
-    save_seconds: float = 30         # a killed run loses no more than this
+    ema: float = 0.0                 # above 0: decay of a running average of the weights, which is validated and kept
+    seed: int = 0                    # decides the first weights, the order of the images, flips and crops
+    precision: str = "auto"          # bfloat16 on processors that are fast in it, else float32
+    threads: int | None = None       # CPU threads; None: one per available core, or torch's setting if that is lower
+    micro_batch: int | None = None   # images computed at once; their gradients add up. None: as many as fit into memory
+    log_every: int = 10              # steps; each row of the history is their mean loss
+    save_seconds: float = 30         # between checkpoints: what a killed run can lose
 
     def __post_init__(self):
         self._convert(("num_epochs", "batch_size", "log_every", "seed"), Integral, int, "a whole number")
@@ -39,28 +40,28 @@ class TrainConfig:
         self._convert(("lr", "weight_decay", "ema", "save_seconds"), Real, float, "a number")
         for name in ("num_epochs", "batch_size", "lr", "log_every"):
             if not 0 < getattr(self, name) < float("inf"):
-                raise ValueError(f"{name} must be above 0, got {getattr(self, name)}")
+                raise UsageError(f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("threads", "micro_batch"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
-                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+                raise UsageError(f"{name} must be 1 or more, got {getattr(self, name)}")
         for name in ("seed", "weight_decay", "save_seconds"):
             if not getattr(self, name) >= 0:
-                raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}")
+                raise UsageError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:
-            raise ValueError(f"ema must be from 0 to below 1, got {self.ema}")
+            raise UsageError(f"ema must be from 0 to below 1, got {self.ema}")
         for name, names in [("optimizer", OPTIMIZERS), ("precision", PRECISIONS), ("schedule", SCHEDULES)]:
             if getattr(self, name) not in names:
-                raise ValueError(f"{name} must be one of {', '.join(names)}, got {getattr(self, name)!r}")
+                raise UsageError(f"{name} must be one of {', '.join(names)}, got {getattr(self, name)!r}")
 
     def _convert(self, names: Iterable[str], kind: type, to: type, what: str) -> None:
-        """NumPy's numbers, such as those of a range of learning rates, become Python's, which JSON can hold."""
+        """Convert NumPy numbers, such as those of a range of learning rates, to Python's, which JSON can hold."""
         for name in names:
             value = getattr(self, name)
             if not isinstance(value, kind) or isinstance(value, bool):
-                raise ValueError(f"{name} must be {what}, got {value!r}")
+                raise UsageError(f"{name} must be {what}, got {value!r}")
             object.__setattr__(self, name, to(value))
 
     def identity(self) -> dict[str, Any]:
-        """The settings that make a run another run: neither how fast it is, nor how long, if the lr is constant."""
-        same = {"threads", "save_seconds"} | ({"num_epochs"} if self.schedule == "constant" else set())
-        return {name: value for name, value in asdict(self).items() if name not in same}
+        """Settings that decide what a run computes: not its speed, nor its length if the learning rate is constant."""
+        irrelevant = {"threads", "save_seconds"} | ({"num_epochs"} if self.schedule == "constant" else set())
+        return {name: value for name, value in asdict(self).items() if name not in irrelevant}

@@ -1,4 +1,4 @@
-"""Teach a trained network the colors of your own photos."""
+"""Fine-tune trained weights on your own photos."""
 
 import os
 
@@ -11,25 +11,25 @@ from colorlib.training.runs import Run
 
 def finetune(weights: str | os.PathLike, root: str | os.PathLike, num_epochs: int = 5, lr: float = 0.0003,
              batch_size: int = 32, run_dir: str | os.PathLike | None = None) -> Run:
-    """Go on training shipped weights, or your own, on a folder of color photos.
+    """Continue the training of a weights file on a folder of color photos.
 
-    The photos are scaled an eighth larger than the network's size, and another part of each is cut out every time. A
-    tenth of them validates, and another is left for you to test on. ``Colorizer(run.path / "best.safetensors")`` then
-    colors with what was learned.
+    The photos are scaled an eighth larger than the network's size, and random squares are cut from them. A tenth of them
+    validates, and another tenth is left for you to test on. ``Colorizer(run.path / "best.safetensors")`` colors with the
+    epoch that validated best, which with few photos may be an early one.
 
     Args:
         weights: a name such as "photos", or a weights file.
-        root: a folder or zip of photos; what cannot be used is left out and counted.
-        num_epochs: times to see every photo; with few photos, more do harm.
-        lr: the highest learning rate of the cycle: small, since the network knows much already.
+        root: a folder or zip of photos; unusable files are left out and counted.
+        num_epochs: passes over the photos; with few photos, more do harm.
+        lr: peak of the learning rate cycle: small, since the network is already trained.
         batch_size: photos in a step.
-        run_dir: where to keep the run; by default under ``runs/``, so that the same call goes on where it stopped.
+        run_dir: where to keep the run; by default under ``runs/``, so that the same call resumes it.
 
     Raises:
-        RunError: for weights that are not there, and as ``fit``.
-        DataError: for a folder that is not there, or holds too few photos: three are the least.
-        WriteError: if the run, or what is prepared for it, cannot be written.
-        ValueError: for settings that ``TrainConfig`` does not take.
+        RunError: for weights that do not exist, and as ``fit``.
+        DataError: for a folder that does not exist, or holds fewer than three usable photos.
+        WriteError: if the run, or the prepared photos, cannot be written.
+        UsageError: for settings that ``TrainConfig`` does not allow.
     """
     network, recipe = load_weights(weights)
     train = data.load("folder", "train", recipe.size + recipe.size // 8, root)

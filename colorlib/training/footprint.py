@@ -1,4 +1,4 @@
-"""How much memory a training step needs, before it is taken, and how many images can be computed at once."""
+"""Memory of a training step, estimated before the step runs, and the number of images to compute at once."""
 
 import copy
 import math
@@ -7,90 +7,137 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd.graph import saved_tensors_hooks
-from torch.fx.experimental.symbolic_shapes import ShapeEnv
 
+from colorlib.models.objectives import Objective
+from colorlib.models.predict import batch_loss
+from colorlib.models.recipe import Recipe
+from colorlib.system.distributed import min_over_processes, process_state
 from colorlib.system.errors import RunError
-from colorlib.system.memory import Limit, MiB
+from colorlib.system.memory import Limit, MiB, tightest_limit
+from colorlib.system.processor import resolve_precision
+from colorlib.training.config import TrainConfig
+
+Loss = Callable[[nn.Module, Tensor], Tensor]       # (network, rgb (B,3,H,W) uint8) -> a scalar
+
+WEIGHT_COPIES = 8    # of the weights: gradients, Adam's two moments, the EMA, a checkpoint while it is packed, ...
+MAX_PROBE_SIZE = 64  # pixels: larger images are extrapolated by area
 
 
 @dataclass(frozen=True)
 class Footprint:
-    """Memory that training takes on top of what is in use, in bytes."""
+    """Memory that training takes in addition to what is in use, in bytes."""
 
     size: int            # pixels along each side of the images
-    fixed: float         # for the weights and what goes with them
+    fixed: float         # for the weights and their copies
     per_image: float     # for each image that is computed at once
 
-    def micro_batch(self, wanted: int, limit: Limit, goes_on: bool = False) -> int:
-        """The images to compute at once: ``wanted`` if they fit in nine tenths of what is left, else equal parts of it.
+    def micro_batch(self, wanted: int, limit: Limit, resumed: bool = False) -> int:
+        """Images to compute at once: ``wanted`` if they fit into 90% of the free memory, otherwise the size of equal parts.
 
         Args:
-            goes_on: whether this was found to fit before. Then it may take all that is left, since with other parts
-                batch norm would make another run of it.
+            resumed: whether ``wanted`` fitted when the run began. It may then take all of the free memory: another
+                micro-batch would change the statistics of batch norm, and so the results.
 
         Raises:
-            RunError: if not even one image fits; it names the size of images that would.
+            RunError: if not even one image fits, with the size of images that would.
         """
-        free = 0.9 * limit.left - self.fixed                     # a tenth for what nobody can foresee
-        fits = int(free // self.per_image)
-        if fits >= wanted or (goes_on and self.fixed + wanted * self.per_image <= limit.left):
+        free = 0.9 * limit.left - self.fixed
+        fitting = int(free // self.per_image)
+        if fitting >= wanted or (resumed and self.fixed + wanted * self.per_image <= limit.left):
             return wanted
-        if fits >= 1:
-            return math.ceil(wanted / math.ceil(wanted / fits))
-        size = int(self.size * math.sqrt(max(0, free) / self.per_image)) // 8 * 8      # memory goes with the area
-        way_out = f"images of {size} px would fit" if size >= 8 else "end other notebooks, or take a smaller network"
+        if fitting >= 1:
+            return math.ceil(wanted / math.ceil(wanted / fitting))
+        size = int(self.size * math.sqrt(max(0, free) / self.per_image)) // 8 * 8
+        advice = f"images of {size} px would fit" if size >= 8 else "end other notebooks, or take a smaller network"
         need = (self.fixed + self.per_image) / 0.9 / MiB
-        raise RunError(f"to train on one image of {self.size} px takes {need:,.0f} MiB, and {limit}: {way_out}")
+        raise RunError(f"training on one image of {self.size} px takes {need:,.0f} MiB, and {limit}: {advice}")
 
 
-def estimate_footprint(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], size: int, copies: int) -> Footprint:
-    """Estimate what training a network takes, without taking it.
+@dataclass(frozen=True)
+class Plan:
+    """How a run computes its batches."""
 
-    What is kept for the backward pass is counted, and one and a half times as much again is allowed for its gradients,
-    the convolutions' own workspace, and gaps. Measured from 32 to 128 px, CourseNet takes 1.3 to 1.8 times what it
-    keeps, a UNet up to 2.1 times, and 2.5 times where it classifies.
+    precision: str       # "float32" or "bfloat16"
+    micro_batch: int     # images that each process computes at once
+
+
+def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config: TrainConfig, batch_size: int,
+                saved: Plan | None = None) -> Plan:
+    """Choose the precision, and the largest micro-batch that fits into memory.
 
     Args:
-        model: the network.
-        loss: (network, rgb (B,3,H,W) uint8) -> a scalar, as in training.
-        size: pixels along each side of the images.
-        copies: how often the weights are kept: they, their gradients, what the optimizer remembers, ...
+        network: on the device that will train it.
+        batch_size: images of a batch, over all processes.
+        saved: the plan of the run that is resumed. It is kept if it still fits and ``config`` sets nothing else.
+
+    Raises:
+        RunError: if not even one image fits, or batch norm cannot train with so few images at once.
     """
-    # One image alone may have no variance for batch norm.
-    two, three = (_kept(copy.deepcopy(model), loss, (n, 3, size, size)) for n in (2, 3))
-    return Footprint(size, copies * weight_bytes(model), 2.5 * (three - two))
+    state = process_state()
+    precision = resolve_precision(config.precision, state.device, saved.precision if saved else None)
+    per_process = -(-batch_size // state.num_processes)
+    wanted = min(config.micro_batch or (saved.micro_batch if saved else per_process), per_process)
+
+    def loss(model: nn.Module, rgb: Tensor) -> Tensor:
+        return batch_loss(model, objective, rgb, precision)
+
+    footprint = estimate_footprint(network, loss, recipe.size, WEIGHT_COPIES)
+    limit = tightest_limit(state.device, state)
+    resumed = saved is not None and wanted == saved.micro_batch
+    micro_batch = min_over_processes(footprint.micro_batch(wanted, limit, resumed))
+    if micro_batch < wanted:
+        state.print(f"notice: {wanted} images at once do not fit, {limit}: computing {micro_batch} at once and adding up the "
+                    "gradients. Batch norm normalizes each of these parts by itself")
+    _expect_variance(network, loss, recipe.size, per_process // -(-per_process // micro_batch))
+    return Plan(precision, micro_batch)
 
 
-def expect_trainable(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], size: int, images: int) -> None:
-    """Raise a RunError if batch norm cannot do with so few images at once: it needs a variance."""
-    try:
-        _kept(copy.deepcopy(model), loss, (images, 3, size, size))
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise RunError(f"batch norm cannot train on {images} image at once where the network sees {size} px as one "
-                       "pixel: take larger batches, larger images, or a network of less depth") from error
+def estimate_footprint(model: nn.Module, loss: Loss, size: int, copies: int) -> Footprint:
+    """Estimate the memory of a training step from forward passes of two and three images of at most 64 px.
+
+    What autograd keeps for the backward pass is counted, scaled to the size by area, and multiplied by 2.5 for gradients,
+    the workspace of convolutions and fragmentation. Measured from 32 to 128 px, CourseNet takes 1.3 to 1.8 times the
+    bytes that autograd saves, a UNet up to 2.1 times, and 2.5 times as a classifier.
+
+    Args:
+        model: the network; it is not changed.
+        size: pixels along each side of the images.
+        copies: how often the weights are kept: they, their gradients, the optimizer's state, ...
+    """
+    probed = min(size, MAX_PROBE_SIZE)
+    # The difference of three images and two: one image alone may have no variance for batch norm.
+    two, three = (_saved_bytes(model, loss, (images, 3, probed, probed)) for images in (2, 3))
+    return Footprint(size, copies * weight_bytes(model), 2.5 * (three - two) * (size / probed) ** 2)
 
 
 def weight_bytes(model: nn.Module) -> int:
-    """Bytes of a network's weights, and of what else it remembers."""
+    """Bytes of the tensors in a network's state."""
     return sum(tensor.numel() * tensor.element_size() for tensor in model.state_dict().values())
 
 
-def _kept(model: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], shape: tuple[int, ...]) -> int:
-    """Bytes that a forward pass keeps for the backward pass."""
-    kept: dict[int, torch.UntypedStorage] = {}
+def _expect_variance(model: nn.Module, loss: Loss, size: int, images: int) -> None:
+    """Raise a RunError if batch norm would see a single value per channel."""
+    if images > 1:
+        return
+    try:
+        _saved_bytes(model, loss, (1, 3, size, size))
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise RunError(f"batch norm cannot train on 1 image at once where the network reduces {size} px to one value "
+                       "per channel: take larger batches, larger images, or a network of less depth") from error
 
-    def count(tensor: Tensor) -> None:                            # to give the tensor back would tie it to itself
+
+def _saved_bytes(model: nn.Module, loss: Loss, shape: tuple[int, ...]) -> int:
+    """Bytes that autograd saves for the backward pass of a copy of the network."""
+    model = copy.deepcopy(model)
+    storages: dict[int, torch.UntypedStorage] = {}
+
+    def count(tensor: Tensor) -> None:                            # storing the tensor itself would be a reference cycle
         storage = tensor.untyped_storage()
-        kept[storage._cdata] = storage                            # what is kept twice lies in memory once
+        storages[storage._cdata] = storage                        # a tensor that is saved twice takes memory once
 
-    # Fake tensors have a shape and no memory: images that do not fit can be counted, too. How many colors lie outside
-    # of the gamut they cannot know; the shapes that follow from it are symbols, and none of these is kept.
-    shapes = ShapeEnv(allow_dynamic_output_shape_ops=True)
-    fake = FakeTensorMode(allow_non_fake_inputs=True, shape_env=shapes, static_shapes=True)
-    with fake, saved_tensors_hooks(count, lambda nothing: nothing):
+    with saved_tensors_hooks(count, lambda nothing: nothing):
         loss(model, torch.zeros(shape, dtype=torch.uint8, device=next(model.parameters()).device))
-    return sum(storage.nbytes() for storage in kept.values())
+    return sum(storage.nbytes() for storage in storages.values())

@@ -8,7 +8,6 @@ from typing import Any
 from torch import nn
 
 from colorlib.data.images import Images
-from colorlib.models.features import load_features
 from colorlib.models.recipe import Recipe
 from colorlib.system import paths
 from colorlib.training.config import TrainConfig
@@ -30,8 +29,8 @@ def identity(recipe: Recipe, train: Images, valid: Images, config: TrainConfig,
     """
     data = {"train": train.digest, "valid": valid.digest}
     found = {"recipe": recipe.as_dict(), "config": config.identity(), "data": data, "numerics": NUMERICS}
-    if features := getattr(recipe.build_objective(), "features", None):          # of a perceptual objective
-        found["features"] = _weights_digest(load_features(features))
+    if networks := recipe.build_objective().frozen_networks():
+        found["frozen networks"] = [_weights_digest(network) for network in networks]
     if start:
         _expect_same_shapes(start, recipe)
         found["start"] = _weights_digest(start)

@@ -1,138 +1,153 @@
-"""Training: one loop, which can be stopped at any step and goes on from there."""
+"""Training: one loop, which can be stopped at any step and resumed there."""
 
+import copy
 import os
 from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
-from tqdm.auto import tqdm
+from torch import Tensor, nn
+from tqdm import tqdm
 
 from colorlib.data.images import Images
 from colorlib.models.recipe import Recipe
-from colorlib.system import processor
-from colorlib.system.distributed import share, team
-from colorlib.system.errors import RunError
-from colorlib.system.interrupt import Interrupt, deferred_interrupt
+from colorlib.system.distributed import process_state, rank_slice
+from colorlib.system.errors import RunError, UsageError
+from colorlib.system.interrupt import deferred_interrupt
 from colorlib.system.memory import keep_freed_memory
+from colorlib.system.processor import deterministic_torch
+from colorlib.system.progress import progress_bar
 from colorlib.training.config import TrainConfig
+from colorlib.training.footprint import Plan, plan_memory
 from colorlib.training.identity import default_run_dir, identity
-from colorlib.training.runs import Run, RunDir, as_csv, parse_history
-from colorlib.training.trainer import Diverged, Trainer
+from colorlib.training.runs import Run, RunDir
+from colorlib.training.trainer import Trainer
 
 
 def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None = None,
         run_dir: str | os.PathLike | None = None, start: nn.Module | None = None) -> Run:
-    """Train a network; if ``run_dir`` holds this run already, go on where it stopped.
+    """Train a network, or resume its training if ``run_dir`` holds this run.
 
-    Two runs with the same arguments on the same machine are equal to the byte, however often either was stopped.
-    Ctrl-C, or "interrupt kernel", ends after the step at hand; what was learned is kept and returned. A loss that is
-    no number any more, or explodes, sends training back to the last whole epoch with half the learning rate. If the
-    kernel has too little memory for a batch, it is computed in parts. Under ``torchrun`` or ``notebook_launcher`` every
-    process calls this with the same arguments, and learns from its share of each batch.
+    Two runs with the same arguments on the same machine are equal to the byte, however often either was stopped (with
+    batch norm, if memory allows the same micro-batch). Ctrl-C, or "interrupt kernel", ends after the current step, and the
+    result so far is saved and returned. A loss that is not finite ends training with an error, and the last checkpoint
+    stays. If a batch does not fit into memory, it is computed in parts. Under ``torchrun`` or ``notebook_launcher``, every
+    process calls this function with the same arguments and computes its share of each batch.
 
     Args:
-        recipe: what to train.
-        train: the images to learn from; of larger ones than the recipe's, another part is cut out each time.
-        valid: images that training never sees, to measure on after each epoch.
-        config: how to train.
+        recipe: network, objective and image size.
+        train: images to learn from. Larger images than the recipe's size are cropped at random. Each epoch leaves out the
+            images that do not fill a batch.
+        valid: images to measure on after each epoch, which training never sees.
+        config: settings.
         run_dir: where to keep the run; by default a directory under ``runs/`` that is named after the content of all
             other arguments, so that the same call finds its own run again.
-        start: a network to begin with, as ``load_weights`` returns it, in place of a fresh one; it is not changed.
+        start: a network to start from, as ``load_weights`` returns it, in place of a new one; it is not changed.
 
     Raises:
-        RunError: if ``run_dir`` holds another run, or more epochs than asked for; if another process trains in it; if
-            not even one image fits into memory, or batch norm is to see one alone; if the loss explodes again and
-            again.
-        WriteError: if nothing can be written in ``run_dir``.
-        DataError: if the objective needs a feature network, and it cannot be had.
-        ValueError: if there are no images, or fewer than processes; if they do not have the recipe's size; if ``start``
-            is not the recipe's network.
+        RunError: if ``run_dir`` holds another run, damaged checkpoints, or more epochs than ``config.num_epochs``; if
+            another process trains in it; if not even one image fits into memory, or batch norm would see one value per
+            channel; if a loss or a weight is not finite.
+        WriteError: if ``run_dir`` is not writable.
+        DataError: if the objective needs a feature network that is not available.
+        UsageError: if there are fewer images, or a smaller batch, than processes; for images of another size than the
+            recipe's.
+        ValueError: if ``start`` is not the recipe's network.
     """
-    config = config or TrainConfig()
-    _expect_work_for_all(recipe, train, valid, config, team().num_processes)
-    same = identity(recipe, train, valid, config, start)
-    path = Path(run_dir) if run_dir is not None else default_run_dir(recipe, same, config.num_epochs)
-    directory = RunDir(path, same)
-    opened = directory if team().is_main_process else nullcontext()
-    with processor.computing(config.threads), keep_freed_memory(), opened, deferred_interrupt() as interrupt:
-        team().wait_for_everyone()
-        pixels = _on_gpu(train, team().device)           # before the trainer looks how much memory is left
-        run = _train(Trainer(recipe, train, config, directory, start), train, valid, pixels, interrupt)
-        team().wait_for_everyone()
+    config, processes = config or TrainConfig(), process_state()
+    _expect_images(recipe, train, valid, config, processes.num_processes)
+    run_identity = identity(recipe, train, valid, config, start)
+    directory = RunDir(Path(run_dir) if run_dir is not None else default_run_dir(recipe, run_identity, config.num_epochs),
+                       run_identity)
+    locked = directory if processes.is_main_process else nullcontext()
+    with deterministic_torch(config.threads), keep_freed_memory(), locked, deferred_interrupt() as interrupt:
+        processes.wait_for_everyone()
+        gpu_pixels = _on_gpu(train, processes.device)          # before the plan looks at the free memory
+        objective = recipe.build_objective().fitted_to(train)
+        network = _on_device(copy.deepcopy(start).train() if start else recipe.build_model(config.seed), processes.device)
+        checkpoint = directory.load()
+        saved_plan = Plan(checkpoint["precision"], checkpoint["micro_batch"]) if checkpoint else None
+        plan = plan_memory(network, objective, recipe, config, min(config.batch_size, len(train)), saved_plan)
+        trainer = Trainer(network, objective, recipe, config, plan, len(train), directory)
+        trainer.resume(checkpoint)
+        del checkpoint                                         # releases the memory-mapped file before the next save replaces it
+        _expect_not_longer(trainer)
+        processes.print(_summary(trainer, train, valid))
+
+        stopped, own_rows = False, rank_slice(trainer.batch_size)
+        with _progress(trainer) as bar:
+            for epoch in range(trainer.epoch, config.num_epochs):
+                first_step = trainer.step - epoch * trainer.steps_per_epoch
+                for rgb in train.batches(config.batch_size, config.seed, epoch, first_step, own_rows, gpu_pixels, recipe.size):
+                    trainer.train_step(rgb)
+                    stopped = trainer.save_or_fetch(interrupt.requested)
+                    _advance(bar, trainer)
+                    if stopped:
+                        break
+                if trainer.step % trainer.steps_per_epoch == 0:
+                    trainer.end_epoch(valid)
+                if stopped:
+                    break
+
+        if trainer.epoch < config.num_epochs:
+            processes.print(f"stopped after step {trainer.step:,} of {trainer.total_steps:,}: the same call resumes there")
+        run = trainer.as_run()
+        processes.wait_for_everyone()
     return run
 
 
-def _expect_work_for_all(recipe: Recipe, train: Images, valid: Images, config: TrainConfig, processes: int) -> None:
+def _expect_images(recipe: Recipe, train: Images, valid: Images, config: TrainConfig, processes: int) -> None:
     if config.batch_size < processes:
-        raise ValueError(f"a batch of {config.batch_size} cannot be shared by {processes} processes")
+        raise UsageError(f"a batch of {config.batch_size} cannot be shared by {processes} processes")
     for name, images in [("train", train), ("valid", valid)]:
         if len(images) < processes:
-            raise ValueError(f"{name} holds {len(images) or 'no'} images, and there are {processes} processes to learn")
+            raise UsageError(f"{name} holds {len(images) or 'no'} images, for {_counted(processes, 'process')}")
         if images.size != recipe.size and not (name == "train" and images.size > recipe.size):
-            raise ValueError(f"the recipe is for {recipe.size} px, but {name} has {images.size} px images")
+            raise UsageError(f"the recipe is for {recipe.size} px, but {name} has {images.size} px images: load them with size={recipe.size}")
 
 
-def _train(trainer: Trainer, train: Images, valid: Images, pixels: torch.Tensor | None, interrupt: Interrupt) -> Run:
-    config, steps, path = trainer.config, trainer.steps, trainer.run_dir.path
-    if trainer.step > trainer.total:
-        raise RunError(f"{path} holds {trainer.step // steps} epochs, more than the {config.num_epochs} asked for: ask "
-                       "for as many, or give a new run directory")
-    trainer.team.print(_summary(trainer, train, valid))
-    hidden = trainer.step == trainer.total or not trainer.team.is_main_process
-    with tqdm(total=trainer.total * trainer.batch_size, unit=" images", disable=hidden) as bar:
-        stopped = False
-        while (trainer.step < trainer.total or trainer.epoch_is_open) and not stopped:
-            epoch, start = divmod(trainer.step, steps)
-            _show(bar, trainer)
-            try:
-                if trainer.epoch_is_open:
-                    trainer.end_epoch(valid)
-                    continue
-                rows = share(trainer.batch_size)
-                for rgb in train.batches(config.batch_size, config.seed, epoch, start, rows, pixels,
-                                         trainer.recipe.size):
-                    trainer.learn(rgb)
-                    if trainer.step % steps == 0:
-                        trainer.end_epoch(valid)
-                    stopped = trainer.pause(interrupt.requested)
-                    _show(bar, trainer)
-                    if stopped:
-                        break
-            except Diverged as why:
-                said = trainer.roll_back(why)
-                if trainer.team.is_main_process:
-                    tqdm.write(said)
-    if stopped and trainer.step < trainer.total:
-        trainer.team.print(f"stopped after step {trainer.step:,} of {trainer.total:,}: the same call goes on there")
-    history = parse_history(as_csv(trainer.history))
-    return Run(trainer.result.eval(), trainer.objective, trainer.recipe, history, path, trainer.saved)
+def _expect_not_longer(trainer: Trainer) -> None:
+    if trainer.step > trainer.total_steps:
+        raise RunError(f"{trainer.run_dir.path} holds {trainer.step:,} steps, more than the {trainer.total_steps:,} of "
+                       f"num_epochs={trainer.config.num_epochs}: raise num_epochs, or give a new run directory")
 
 
-def _show(bar: tqdm, trainer: Trainer) -> None:
-    bar.update(trainer.step * trainer.batch_size - bar.n)
-    if trainer.history:
-        latest = trainer.history[-1]
-        bar.set_description(f"epoch {latest['epoch']}/{trainer.config.num_epochs}, loss {latest['loss']:.4f}", False)
+def _on_device(network: nn.Module, device: torch.device) -> nn.Module:
+    """Move a network to its device, in the memory layout in which convolutions are fast there."""
+    network = network.to(device)
+    return network.to(memory_format=torch.channels_last) if device.type in ("cpu", "cuda") else network
 
 
-def _on_gpu(images: Images, device: torch.device) -> torch.Tensor | None:
-    """All pixels on the GPU, if there is one and they take less than half of what it has left."""
+def _on_gpu(images: Images, device: torch.device) -> Tensor | None:
+    """Copy all pixels to the GPU, if there is one and they take less than half of its free memory."""
     if device.type != "cuda" or 2 * images.rgb.nbytes > torch.cuda.mem_get_info(device)[0]:
         return None
     return torch.from_numpy(np.array(images.rgb)).to(device)
 
 
+def _progress(trainer: Trainer) -> tqdm:
+    hidden = trainer.epoch == trainer.config.num_epochs or not trainer.processes.is_main_process
+    return progress_bar(total=trainer.total_steps * trainer.batch_size, initial=trainer.step * trainer.batch_size,
+                        unit=" images", disable=hidden or None)
+
+
+def _advance(bar: tqdm, trainer: Trainer) -> None:
+    bar.update(trainer.batch_size)
+    if trainer.history:
+        latest = trainer.history[-1]
+        bar.set_description(f"epoch {latest['epoch']}/{trainer.config.num_epochs}, loss {latest['loss']:.4f}", False)
+
+
 def _summary(trainer: Trainer, train: Images, valid: Images) -> str:
     """One line: what is trained, on what, and how."""
     weights = sum(p.numel() for p in trainer.network.parameters())
-    cpu = trainer.device.type == "cpu"
-    where = _counted(torch.get_num_threads(), "thread") if cpu else f"{trainer.device}"
-    processes = _counted(trainer.team.num_processes, "process")
+    device = trainer.processes.device
+    where = _counted(torch.get_num_threads(), "thread") if device.type == "cpu" else f"{device}"
     return (f"{trainer.recipe.model} {trainer.recipe.objective}, {weights:,} weights; {len(train):,} images of "
-            f"{train.name}, {len(valid):,} to validate; {trainer.precision}, {where}, {processes}, batches of "
-            f"{trainer.batch_size} in micro-batches of {trainer.micro_batch}; in {trainer.run_dir.path.name}")
+            f"{train.name}, {len(valid):,} to validate; {trainer.plan.precision}, {where}, "
+            f"{_counted(trainer.processes.num_processes, 'process')}, batches of {trainer.batch_size} in micro-batches of "
+            f"{trainer.plan.micro_batch}; in {trainer.run_dir.path.name}")
 
 
 def _counted(number: int, thing: str) -> str:

@@ -1,4 +1,4 @@
-"""How the weights move: optimizers, the course of the learning rate, and the average of the weights."""
+"""Optimizers, learning rate schedules and the exponential moving average of the weights."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -15,13 +15,16 @@ OPTIMIZERS: Mapping[str, Callable[..., torch.optim.Optimizer]] = {
 }
 
 
+WARM_UP = 0.2        # fraction of training in which one_cycle rises
+
+
 def constant(progress: float) -> float:
-    """The same learning rate from beginning to end."""
+    """Constant learning rate."""
     return 1.0
 
 
-def one_cycle(progress: float, warm_up: float = 0.2) -> float:
-    """Up along a line for the first fifth, then down along half a cosine to zero.
+def one_cycle(progress: float) -> float:
+    """Rise linearly for the first fifth, then fall to zero along half a cosine.
 
     After Smith and Topin 2018, "Super-Convergence", with one falling phase in place of their two.
 
@@ -29,11 +32,11 @@ def one_cycle(progress: float, warm_up: float = 0.2) -> float:
         progress: from 0, the first step, to 1, the end.
 
     Returns:
-        What to multiply the learning rate with, in [0, 1].
+        Factor of the learning rate, in [0, 1].
     """
-    if progress < warm_up:
-        return progress / warm_up
-    return (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2
+    if progress < WARM_UP:
+        return progress / WARM_UP
+    return (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
 
 
 SCHEDULES: Mapping[str, Callable[[float], float]] = {"constant": constant, "one-cycle": one_cycle}
@@ -41,13 +44,12 @@ SCHEDULES: Mapping[str, Callable[[float], float]] = {"constant": constant, "one-
 
 @torch.no_grad()
 def update_ema(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Move the weights of ``average`` toward those of ``model``: an exponential moving average.
+    """Update ``average``, an exponential moving average (EMA) of the weights of ``model``.
 
-    The decay rises with the steps taken so far, min(decay, (1 + step) / (10 + step)) as in TensorFlow's
-    ExponentialMovingAverage, so that the first, random weights are soon forgotten. Batch norm's statistics, averages
-    already, are copied.
+    The decay is min(decay, (1 + step) / (10 + step)), as in TensorFlow's ExponentialMovingAverage, so that the random
+    initial weights fade quickly. The statistics of batch norm are averages already, and are copied.
     """
-    for ours, theirs in zip(average.parameters(), model.parameters(), strict=True):
-        ours.lerp_(theirs, 1 - min(decay, (1 + step) / (10 + step)))
-    for ours, theirs in zip(average.buffers(), model.buffers(), strict=True):
-        ours.copy_(theirs)
+    for mean, new in zip(average.parameters(), model.parameters(), strict=True):
+        mean.lerp_(new, 1 - min(decay, (1 + step) / (10 + step)))
+    for mean, new in zip(average.buffers(), model.buffers(), strict=True):
+        mean.copy_(new)

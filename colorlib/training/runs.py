@@ -1,9 +1,9 @@
-"""A run directory: what a training leaves behind, and all that it needs to go on.
+"""A run directory: everything that a training leaves behind and needs to go on.
 
-config.json       recipe, settings, data and code: what the run is
-history.csv       the losses, every few steps, and the validation after each epoch
-last.ckpt         everything needed to continue
-previous.ckpt     the same at the end of the last whole epoch, to go back to
+config.json       the run's identity: recipe, settings, data, NUMERICS
+history.csv       training loss every few steps, validation measures after each epoch
+last.ckpt         everything needed to resume, except the best weights
+previous.ckpt     the checkpoint before, until training is finished
 best.safetensors  the weights with the lowest validation loss, and their recipe
 lock              held by the process that trains
 """
@@ -21,44 +21,46 @@ import numpy as np
 from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
-from colorlib.color.lab import to_tensor
+from colorlib.color import to_tensor
 from colorlib.models.objectives import Objective
-from colorlib.models.recipe import Recipe, colorize
-from colorlib.system.distributed import team
+from colorlib.models.predict import colorize, network_output
+from colorlib.models.recipe import Recipe
+from colorlib.models.weights import load_weights
+from colorlib.system.distributed import process_state
 from colorlib.system.errors import RunError, WriteError
 from colorlib.system.files import make_folder, write_atomic, write_errors
-from colorlib.system.paths import expanded
+from colorlib.system.paths import expand_user
 from colorlib.training.checkpoints import load_state, save_state
 
 COLUMNS = ("step", "epoch", "loss", "valid_loss", "valid_psnr", "valid_ab_mae", "valid_auc", "valid_colorfulness")
 
 
 class RunDir:
-    """The files of one run, locked against other processes for as long as this is entered (``with RunDir(...)``).
+    """The files of one run, locked against other processes within ``with RunDir(...)``.
 
     Args:
-        path: the directory, made if it is missing.
-        identity: what the run is, as JSON values; anything that differs makes another run.
+        path: the directory, created if it is missing.
+        identity: what the run is, as JSON values. A directory with another identity is refused.
 
     Raises:
-        RunError: if another process trains in it, or if it holds a run with another identity: each difference is named.
-        WriteError: if nothing can be written there.
+        RunError: if another process trains in the directory, or it holds another run; each difference is named,
+            unless another version of colorlib wrote it.
+        WriteError: if the directory is not writable.
     """
 
     def __init__(self, path: Path, identity: dict[str, Any]):
-        path = expanded(path)
-        self.path, self.identity = path, identity
-        self._last, self._previous, self._config = path / "last.ckpt", path / "previous.ckpt", path / "config.json"
-        self._epoch_end: int | None = None     # the step that last.ckpt holds, if it ends an epoch
-        self._best: bytes | None = None        # what best.safetensors holds
-        self._lock = FileLock(path / "lock", timeout=0)
-        self._held: int | None = None          # the inode of the lock file that is ours: another may have its name
+        self.path, self.identity = expand_user(path), identity
+        self._last, self._previous = self.path / "last.ckpt", self.path / "previous.ckpt"
+        self._config = self.path / "config.json"
+        self._written_best: bytes | None = None        # content of best.safetensors, if this process wrote it
+        self._lock = FileLock(self.path / "lock", timeout=0)
+        self._locked_inode: int | None = None  # another process may have made a new lock file of the same name
 
     def __enter__(self) -> "RunDir":
         make_folder(self.path)
         with write_errors(self.path):
             try:
-                self._acquire()
+                self._acquire_lock()
             except Timeout as error:
                 raise RunError(f"another process trains in {self.path}: wait for it, stop it, or give another run "
                                "directory") from error
@@ -66,8 +68,8 @@ class RunDir:
             if self._config.exists():
                 _expect_same(self._config, self.identity)
             self._write_config()
-            for part in self.path.glob(".*.tmp"):               # of writes that a kill broke off
-                part.unlink(missing_ok=True)
+            for leftover in self.path.glob(".*.tmp"):               # left by a kill in the middle of a write
+                leftover.unlink(missing_ok=True)
         except BaseException:
             self._lock.release()
             raise
@@ -76,67 +78,68 @@ class RunDir:
     def __exit__(self, *exception: object) -> None:
         self._lock.release()
 
-    def restore(self, step: int | None = None) -> dict[str, Any] | None:
-        """The state that was saved last, or None; with ``step``, the one that was saved at this step."""
+    def load(self) -> dict[str, Any] | None:
+        """State of the last checkpoint, or of the one before if the last is damaged; None for a new run.
+
+        Raises:
+            RunError: if both are damaged.
+        """
         damage = None
         for path in (self._last, self._previous):
             try:
-                state = load_state(path) if path.exists() else None
+                if path.exists():
+                    state = load_state(path)
+                    if damage:
+                        process_state().print(f"{damage}; resuming from {path.name}, after step {state['step']:,}")
+                    return state
             except RunError as error:
                 damage = error
-                continue
-            if state and step in (None, state["step"]):
-                if damage:
-                    team().print(f"{damage}; going on from {path.name}, after step {state['step']:,}")
-                self._epoch_end = state["step"] if path == self._last and state["ends_epoch"] else None
-                return state
         if damage:
             raise RunError(f"{damage}: delete {self.path} and train again") from damage
         return None
 
-    def save(self, state: dict[str, Any], best: bytes | None = None) -> None:
-        """Keep a state, and the best weights if they are new.
+    def save(self, state: dict[str, Any], best: bytes | None = None, finished: bool = False) -> None:
+        """Write a checkpoint, the history, and the best weights if they are new.
 
         Args:
-            state: its "history" is also written as CSV; if it "ends_epoch", it outlives those of later steps until
-                another does.
-            best: the content of best.safetensors.
+            best: content of best.safetensors.
+            finished: training is over, and the checkpoint before is deleted.
 
         Raises:
-            WriteError: if it cannot be written; all that was kept before still is.
+            WriteError: if a file cannot be written. The last checkpoint stays; the other files may be new already.
         """
-        make_folder(self.path)                                  # deleted under our feet: everything is written anew
-        self._lock_again()
+        make_folder(self.path)                                  # in case somebody deleted it
+        self._renew_lock()
         self._write_config()
         best_file = self.path / "best.safetensors"
-        if best and not (best == self._best and best_file.exists()):
+        if best and not (best == self._written_best and best_file.exists()):
             write_atomic(best_file, best)
-            self._best = best
-        # The checkpoint last: killed in between, the run goes on from the older one, and writes the others again.
+            self._written_best = best
+        # The checkpoint last: after a kill in between, the run resumes from the older one and writes the others again.
         write_atomic(self.path / "history.csv", as_csv(state["history"]).encode())
-        outlived = self._epoch_end not in (None, state["step"]) and self._last.exists()
-        save_state(self._last, state, self._previous if outlived else None)
-        self._epoch_end = state["step"] if state["ends_epoch"] else None
+        save_state(self._last, state, self._previous if self._last.exists() else None)
+        if finished:
+            self._previous.unlink(missing_ok=True)
 
-    def expect_room(self, state: int) -> None:
-        """Raise a WriteError now if the disk will be full later: three states of so many bytes, and best weights."""
+    def expect_space(self, state_bytes: int) -> None:
+        """Raise a WriteError if the disk has no space for three checkpoints of this size and the best weights."""
         make_folder(self.path)
-        need, free = 4 * state, shutil.disk_usage(self.path).free
+        need, free = 4 * state_bytes, shutil.disk_usage(self.path).free
         if free < need:
-            raise WriteError(f"cannot write in {self.path}: a run takes {need / 2**20:,.0f} MiB, and the disk has "
+            raise WriteError(f"cannot write in {self.path}: a run needs up to {need / 2**20:,.0f} MiB, and the disk has "
                              f"{free / 2**20:,.0f} MiB left. Make room, or choose another folder")
 
-    def _acquire(self) -> None:
+    def _acquire_lock(self) -> None:
         self._lock.acquire()
-        self._held = (self.path / "lock").stat().st_ino
+        self._locked_inode = (self.path / "lock").stat().st_ino
 
-    def _lock_again(self) -> None:
-        """Hold the lock, also after its file was deleted; not if another process has made and locked a new one."""
+    def _renew_lock(self) -> None:
+        """Hold the lock again if its file was deleted, unless another process holds a new one."""
         lock = self.path / "lock"
-        if not lock.exists() or lock.stat().st_ino != self._held:
+        if not lock.exists() or lock.stat().st_ino != self._locked_inode:
             self._lock.release()
             try:
-                self._acquire()
+                self._acquire_lock()
             except (Timeout, OSError) as error:
                 raise WriteError(f"cannot write in {self.path}: another process trains there") from error
 
@@ -147,43 +150,60 @@ class RunDir:
 
 @dataclass(frozen=True)
 class Run:
-    """What ``fit`` gives back: the trained network and how it came about."""
+    """Result of ``fit``: the last and the best network, and the history.
 
-    model: nn.Module
+    ``last`` is the network after the last step (or its EMA, if there is one). ``best`` is the network after the epoch with
+    the lowest validation loss, as best.safetensors holds it. They differ where training went on past the best epoch.
+    """
+
+    last: nn.Module
     objective: Objective
     recipe: Recipe
-    history: dict[str, np.ndarray]       # a column of history.csv each
+    history: dict[str, np.ndarray]       # the columns of history.csv
     path: Path                           # the run directory
-    saved: bool = True                   # whether all of this is in it; a full disk may have kept it out
+    saved: bool = True                   # False: the last save failed, for example on a full disk
+
+    @property
+    def best(self) -> nn.Module:
+        """Network with the lowest validation loss, read from best.safetensors, in eval mode on the CPU.
+
+        Raises:
+            RunError: before the end of the first epoch, when there is none.
+        """
+        return load_weights(self.path / "best.safetensors")[0]
+
+    def output(self, rgb: Tensor | np.ndarray) -> Tensor:
+        """Output of ``last`` for the lightness of rgb (B,3,H,W): (B,C,h,w), on the CPU whatever the device."""
+        return network_output(self.last, to_tensor(rgb))
 
     def colorize(self, rgb: Tensor | np.ndarray) -> Tensor:
-        """rgb (B,3,H,W) -> what the network makes of its lightness: rgb (B,3,H,W) in [0,1]."""
-        return colorize(self.model, self.objective, to_tensor(rgb))
+        """Color rgb (B,3,H,W) from its lightness with ``last``: rgb (B,3,H,W) in [0,1], on the CPU."""
+        return colorize(self.last, self.objective, to_tensor(rgb))
 
     def finished(self, num_epochs: int) -> bool:
-        """Whether all epochs are done, and in the run directory."""
+        """Whether all epochs are done and saved."""
         return bool(self.epochs) and self.epochs[-1]["epoch"] == num_epochs and self.saved
 
     @property
     def epochs(self) -> list[dict[str, float]]:
-        """The rows of the history that end an epoch: its validation."""
+        """Rows of the history that end an epoch, with its validation measures."""
         rows = np.flatnonzero(~np.isnan(self.history["valid_loss"]))
         return [{name: column[row].item() for name, column in self.history.items()} for row in rows]
 
 
 def read_history(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """The columns of a history.csv as float arrays; NaN where a row has no value."""
+    """Columns of a history.csv as float arrays; NaN where a row has no value."""
     return parse_history(Path(path).read_text())
 
 
 def parse_history(text: str) -> dict[str, np.ndarray]:
-    """The columns of the text of a history.csv, as ``read_history``."""
+    """Columns of the text of a history.csv, as in ``read_history``."""
     rows = list(csv.DictReader(io.StringIO(text)))
     return {name: np.array([float(row[name] or "nan") for row in rows]) for name in COLUMNS}
 
 
 def as_csv(history: list[dict[str, float]]) -> str:
-    """The text of a history.csv."""
+    """Text of a history.csv."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
@@ -193,18 +213,21 @@ def as_csv(history: list[dict[str, float]]) -> str:
 
 def _expect_same(path: Path, identity: dict[str, Any]) -> None:
     try:
-        theirs, ours = _flat(json.loads(path.read_text())), _flat(identity)
+        kept, new = _flatten(json.loads(path.read_text())), _flatten(identity)
     except (ValueError, AttributeError) as error:
         raise RunError(f"{path} is damaged: delete {path.parent} and train again") from error
-    if differing := [name for name in sorted(theirs | ours) if theirs.get(name) != ours.get(name)]:
-        listed = "; ".join(f"{name} was {theirs.get(name)}, is now {ours.get(name)}" for name in differing)
+    if kept.get("numerics") != new.get("numerics"):
+        raise RunError(f"{path.parent} holds a run of another version of colorlib, whose training gives other numbers: give "
+                       "another run directory, or delete this one")
+    if differing := [name for name in sorted(kept | new) if kept.get(name) != new.get(name)]:
+        listed = "; ".join(f"{name} was {kept.get(name)}, is now {new.get(name)}" for name in differing)
         raise RunError(f"{path.parent} holds another run: {listed}. Give another run directory, or delete this one; to "
-                       f"go on in it all the same, from what it has learned, delete {path.name}")
+                       f"continue from its checkpoint anyway, delete {path.name}")
 
 
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     """{"a": {"b": 1}} -> {"a.b": 1}"""
     flat = {}
     for name, value in tree.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+        flat |= _flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
     return flat

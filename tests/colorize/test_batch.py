@@ -1,4 +1,4 @@
-"""Files and folders: what is written, what never is, and what is said."""
+"""Coloring files and folders: which files are written, which never are, and the messages."""
 
 import io
 import os
@@ -10,16 +10,16 @@ from command import colorize, contents, run
 from PIL import Image
 
 from colorlib.cli import main
-from colorlib.colorize import batch as coloring
+from colorlib.colorize import batch
 from colorlib.colorize.colorizer import Colorizer
 
 
-def test_a_folder_is_colored_with_its_structure_and_the_rest_is_said(painter, album, tmp_path, capsys):
+def test_a_folder_is_colored_with_its_structure_and_failures_are_reported(painter, album, tmp_path, capsys):
     before = contents(album)
     assert colorize(painter, album, "-o", tmp_path / "out") == 1
     said = capsys.readouterr()
     assert set(contents(tmp_path / "out")) == {"a.jpg", "c.gif.png", "sub/b.png"}
-    assert "3 done, 1 skipped (1 no picture by name), 1 failed (1 it is damaged, or only a part" in said.out
+    assert "3 done, 1 skipped (1 not a picture by extension), 1 failed (1 it is damaged, or only a part" in said.out
     assert "cut.jpg: it is damaged" in said.err
     assert contents(album) == before
     for name in contents(tmp_path / "out"):
@@ -27,20 +27,20 @@ def test_a_folder_is_colored_with_its_structure_and_the_rest_is_said(painter, al
             assert (image.size, image.mode) == ((40, 30), "RGB")
 
 
-def test_run_again_it_does_only_what_is_missing(painter, album, tmp_path, capsys):
+def test_a_second_run_colors_only_missing_files(painter, album, tmp_path, capsys):
     out = tmp_path / "out"
     colorize(painter, album, "-o", out)
     (out / "a.jpg").unlink()
     (out / "c.gif.png").write_bytes(b"mine")
     capsys.readouterr()
     colorize(painter, album, "-o", out)
-    assert "1 done, 3 skipped (2 there already; 1 no picture by name)" in capsys.readouterr().out
+    assert "1 done, 3 skipped (2 there already; 1 not a picture by extension)" in capsys.readouterr().out
     assert (out / "c.gif.png").read_bytes() == b"mine"
     colorize(painter, album, "-o", out, "--overwrite")
     assert (out / "c.gif.png").read_bytes() != b"mine"
 
 
-def test_an_input_is_never_written_on(painter, album, capsys):
+def test_an_input_is_never_overwritten(painter, album, capsys):
     before = contents(album)
     assert colorize(painter, album / "a.jpg", "-o", album / "a.jpg", "--overwrite") == 1
     assert colorize(painter, album / "a.jpg", "-o", album, "--overwrite") == 1
@@ -71,13 +71,12 @@ def test_a_link_to_itself_fails_alone(painter, album, tmp_path, capsys):
     (album / "cut.jpg").unlink()
     (album / "loop.jpg").symlink_to(album / "loop.jpg")
     assert colorize(painter, album, "-o", tmp_path / "out") == 1
-    assert "3 done, 1 skipped (1 no picture by name), 1 failed (1 Too many levels" in capsys.readouterr().out
+    assert "3 done, 1 skipped (1 not a picture by extension), 1 failed (1 Too many levels" in capsys.readouterr().out
     assert colorize(painter, "~nobody-has-this-name/a.jpg", "-o", tmp_path / "out") != 0
     assert "there is no ~nobody-has-this-name/a.jpg" in capsys.readouterr().err
 
 
-def test_without_saturation_nothing_is_colored(painter, album, tmp_path):
-    """What is wished on the command line reaches the network's colors."""
+def test_saturation_zero_gives_gray(painter, album, tmp_path):
     colors = []
     for saturation in ("0", "1"):
         colorize(painter, album / "c.gif", "-o", tmp_path / f"{saturation}.png", "--saturation", saturation)
@@ -87,7 +86,7 @@ def test_without_saturation_nothing_is_colored(painter, album, tmp_path):
     assert colors[1] > 0
 
 
-def test_the_temperature_that_is_wished_is_the_one_that_is_used(album, tmp_path):
+def test_the_option_temperature_reaches_the_network(album, tmp_path):
     with Image.open(album / "c.gif") as image:
         photo = image.convert("RGB")
     for temperature in (0, 1):
@@ -112,19 +111,19 @@ def test_two_files_of_one_name_are_both_refused(painter, album, tmp_path, capsys
     assert "2 failed (2 another input has the same name" in capsys.readouterr().out
 
 
-def test_a_glob_in_quotes_is_resolved(painter, album, tmp_path):
+def test_a_quoted_glob_is_expanded(painter, album, tmp_path):
     assert colorize(painter, str(album / "**" / "*.png"), "-o", f"{tmp_path / 'out'}/") == 0
     assert set(contents(tmp_path / "out")) == {"b.png"}
 
 
-def test_an_output_above_or_around_the_inputs_colors_them_all_the_same(painter, album, monkeypatch, capsys):
+def test_the_output_may_be_a_parent_folder_but_not_the_input_folder(painter, album, monkeypatch, capsys):
     (album / "cut.jpg").unlink()
     monkeypatch.chdir(album.parent)
     assert colorize(painter, "in", "-o", ".") == 0
     assert {"a.jpg", "c.gif.png", "sub/b.png"} <= set(contents(album.parent))
     assert colorize(painter, "in", "-o", "in") == 1
     said = capsys.readouterr().out
-    assert "1 done, 1 skipped (1 no picture by name), 2 failed (2 its output would overwrite an input)" in said
+    assert "1 done, 1 skipped (1 not a picture by extension), 2 failed (2 its output would overwrite an input)" in said
     (album.parent / "empty").mkdir()
     assert colorize(painter, "empty", "-o", "out") == 1
     assert "there are no files in empty" in capsys.readouterr().err
@@ -144,23 +143,22 @@ def test_a_pipe_in_a_folder_does_not_stop_everything(painter, album, tmp_path, c
     (album / "cut.jpg").unlink()
     os.mkfifo(album / "pipe.jpg")
     assert colorize(painter, album, "-o", tmp_path / "out") == 1
-    assert "3 done, 1 skipped (1 no picture by name), 1 failed (1 it is no file, but a pipe" in capsys.readouterr().out
+    assert "3 done, 1 skipped (1 not a picture by extension), 1 failed (1 it is no file, but a pipe" in capsys.readouterr().out
     assert colorize(painter, album / "pipe.jpg", album / "a.jpg", "-o", tmp_path / "two") == 1
     assert "1 done, 0 skipped, 1 failed (1 it is no file, but a pipe" in capsys.readouterr().out
     assert colorize(painter, album / "pipe.jpg", "-o", tmp_path / "one.png") == 1
 
 
-def test_what_nobody_foresaw_fails_alone(painter, album, monkeypatch):
-    from colorlib.colorize.colorizer import Colorizer
-    colorizer, wish = Colorizer(painter), coloring.ColorizeOptions()
-    tasks = coloring.plan([str(album)], str(album / "out"), wish)
-    monkeypatch.setattr(coloring, "encode", lambda *arguments: (_ for _ in ()).throw(MemoryError("no more")))
-    outcomes = list(coloring.color_files(tasks, colorizer, wish))
+def test_an_unexpected_error_fails_one_file_only(painter, album, monkeypatch):
+    colorizer, options = Colorizer(painter), batch.ColorizeOptions()
+    tasks = batch.plan_tasks([str(album)], str(album / "out"), options)
+    monkeypatch.setattr(batch, "encode", lambda *arguments: (_ for _ in ()).throw(MemoryError("no more")))
+    outcomes = list(batch.color_files(tasks, colorizer, options))
     assert {outcome.cause for outcome in outcomes if outcome.source.name == "a.jpg"} == {"MemoryError: no more"}
     assert len(outcomes) == len(tasks)
 
 
-def test_a_file_of_the_user_with_a_name_like_ours_survives(painter, album, tmp_path):
+def test_a_file_named_like_a_temporary_file_is_kept(painter, album, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "a.jpg.tmp").write_bytes(b"mine")
     assert colorize(painter, album / "a.jpg", "-o", tmp_path / "out") == 0
@@ -177,7 +175,7 @@ def test_a_pipe_goes_through(painter, album):
     assert b"the pipe cannot be used: it is no picture" in bad.stderr
 
 
-def test_a_disk_that_is_full_is_said_and_leaves_nothing(painter, album, tmp_path):
+def test_a_full_disk_is_reported_and_leaves_no_file(painter, album, tmp_path):
     """A limit on the size of files stands in for the disk."""
     Image.effect_noise((400, 300), 90).save(album / "a.jpg")
     done = run(painter, album / "a.jpg", "-o", tmp_path / "out" / "a.png",
@@ -188,34 +186,33 @@ def test_a_disk_that_is_full_is_said_and_leaves_nothing(painter, album, tmp_path
     assert contents(tmp_path / "out") == {}
 
 
-def test_what_may_not_be_read_or_is_gone_fails_alone(painter, album, tmp_path):
-    from colorlib.colorize.colorizer import Colorizer
-    wish = coloring.ColorizeOptions()
-    tasks = coloring.plan([str(album)], str(tmp_path / "out"), wish)
+def test_a_file_that_is_gone_fails_alone(painter, album, tmp_path):
+    options = batch.ColorizeOptions()
+    tasks = batch.plan_tasks([str(album)], str(tmp_path / "out"), options)
     os.remove(album / "a.jpg")  # noqa: PTH107
-    outcomes = {outcome.source.name: outcome for outcome in coloring.color_files(tasks, Colorizer(painter), wish)}
-    assert outcomes["a.jpg"].fate == "failed"
+    outcomes = {outcome.source.name: outcome for outcome in batch.color_files(tasks, Colorizer(painter), options)}
+    assert outcomes["a.jpg"].status == "failed"
     assert outcomes["a.jpg"].cause == "No such file or directory"
-    assert outcomes["c.gif"].fate == "done"
+    assert outcomes["c.gif"].status == "done"
 
 
 @pytest.mark.parametrize(("arguments", "status", "message"), [
     (["nowhere.jpg", "-o", "out"], 1, "there is no nowhere.jpg"),
-    (["README.md", "LICENSE", "-o", "out.png"], 2, "out.png would be one picture, and there may be several"),
+    (["README.md", "LICENSE", "-o", "out.png"], 2, "out.png is one picture, but a folder or several files"),
     (["README.md", "-o", ""], 2, "the output has no name"),
-    (["-", "-o", "out.png"], 2, "a pipe is colored by itself"),
+    (["-", "-o", "out.png"], 2, "a pipe needs - as the only input"),
     (["README.md", "-o", "out.png", "--format", "webp"], 2, "an output must end with .webp"),
-    (["README.md", "-o", "out/", "--temperature", "0.5"], 2, "only weights that classify have a temperature"),
+    (["README.md", "-o", "out/", "--temperature", "0.5"], 2, "only weights that predict a distribution"),
     (["README.md", "-o", "out/", "--temperature", "3"], 2, "temperature must be from 0"),
     (["README.md", "-o", "out/", "--saturation", "-1"], 2, "saturation must be 0 or more"),
     (["README.md", "-o", "out/", "--format", "bmp"], 2, "format must be one of jpeg, png, webp, tiff, got 'bmp'"),
 ])
-def test_what_cannot_be_done_is_said(arguments, status, message, painter, capsys):
+def test_wrong_arguments_are_reported(arguments, status, message, painter, capsys):
     assert colorize(painter, *arguments) == status
     assert message in capsys.readouterr().err
 
 
-def test_the_result_of_another_file_is_not_taken_for_ones_own(painter, album, tmp_path):
+def test_c_gif_and_c_png_have_different_results(painter, album, tmp_path):
     colorize(painter, album / "c.gif", "-o", f"{tmp_path / 'out'}/")
     Image.new("L", (20, 20)).save(album / "c.png")
     assert colorize(painter, album / "c.gif", album / "c.png", "-o", f"{tmp_path / 'out'}/") == 0

@@ -1,20 +1,23 @@
-"""Any picture in, a colored one of the same size out, with its own lightness."""
+"""Colorizer: every picture that Pillow opens gives a colored one of the same size with its own L."""
 
 import io
+import math
 import struct
 
 import numpy as np
 import pytest
 import skimage.color
 import torch
+import torch.nn.functional as F
 from PIL import Image, ImageCms
+from torch import nn
 
 from colorlib import color
 from colorlib.colorize.colorizer import Colorizer
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import save_weights
 from colorlib.system import paths
-from colorlib.system.errors import RunError
+from colorlib.system.errors import RunError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +64,7 @@ def test_the_result_keeps_size_and_lightness(colorizer, photo):
     assert lab(result)[..., 1:].std() > 1, "it is colored"
 
 
-def test_the_color_it_had_is_not_looked_at(colorizer, photo):
+def test_the_color_of_the_input_is_ignored(colorizer, photo):
     gray = Image.fromarray((255 * skimage.color.lab2rgb(lab(photo) * [1, 0, 0])).round().astype(np.uint8))
     off = np.abs(lab(colorizer(photo))[..., 1:] - lab(colorizer(gray))[..., 1:])
     assert off.mean() < 1.5
@@ -95,7 +98,7 @@ def forms(photo):
                 "I": gray.convert("I"), "YCbCr": gray.convert("YCbCr"), "turned": turned, "profile": srgb}.items()
 
 
-def test_every_mode_goes_in(colorizer, photo):
+def test_every_mode_is_accepted(colorizer, photo):
     expected = colorizer(photo.convert("L"))
     for name, picture in forms(photo):
         result = colorizer(picture)
@@ -105,7 +108,7 @@ def test_every_mode_goes_in(colorizer, photo):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "PA"])
-def test_what_is_transparent_stays_so(mode, colorizer, photo):
+def test_transparency_is_kept(mode, colorizer, photo):
     picture = photo.convert("LA" if mode == "LA" else "RGBA")
     alpha = Image.linear_gradient("L").resize(photo.size)
     picture.putalpha(alpha)
@@ -115,7 +118,7 @@ def test_what_is_transparent_stays_so(mode, colorizer, photo):
     assert off.max() <= (0 if mode != "PA" else 60)
 
 
-def test_the_input_is_left_as_it_was(colorizer, photo):
+def test_the_input_is_not_changed(colorizer, photo):
     for picture in (photo.copy(), photo.convert("L"), photo.convert("RGBA")):
         before = picture.tobytes()
         colorizer(picture)
@@ -123,14 +126,14 @@ def test_the_input_is_left_as_it_was(colorizer, photo):
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 300), (300, 1), (2, 3), (7, 9), (31, 2000), (3000, 8)])
-def test_every_size_goes_in(size, colorizer, vivid):
+def test_every_size_is_accepted(size, colorizer, vivid):
     picture = Image.effect_noise(size, 60)
     for painter in (colorizer, vivid):
         assert painter(picture).size == size
 
 
-def test_of_a_long_photo_the_network_sees_a_squeezed_one(colorizer):
-    L, _ = colorizer.look(Image.new("RGB", (3000, 100)))
+def test_the_small_copy_of_a_long_photo_is_squeezed(colorizer):
+    L, _ = colorizer.lightness_and_output(Image.new("RGB", (3000, 100)))
     assert L.shape == (1, 1, 32, 128), "at most four times as long as high"
 
 
@@ -145,34 +148,60 @@ def test_saturation_multiplies_the_colors(colorizer, photo):
     none, one, two = (lab(colorizer(photo, saturation=s))[..., 1:] for s in (0, 0.25, 0.5))
     assert np.abs(none).max() < 1
     assert two.std() / one.std() == pytest.approx(2, rel=0.1)
-    with pytest.raises(ValueError, match="saturation must be 0 or more, got -1"):
+    with pytest.raises(UsageError, match="saturation must be 0 or more, got -1"):
         colorizer(photo, saturation=-1)
 
 
-def test_temperature_is_for_weights_that_classify(colorizer, vivid, photo):
+def test_temperature_needs_weights_that_predict_a_distribution(colorizer, vivid, photo):
     cautious, mode = vivid(photo, temperature=1.0), vivid(photo, temperature=0)
     assert np.abs(lab(mode)[..., 1:]).mean() > np.abs(lab(cautious)[..., 1:]).mean()
     assert vivid(photo).tobytes() == vivid(photo, temperature=0.38).tobytes()
-    with pytest.raises(ValueError, match="only weights that classify have a temperature"):
+    with pytest.raises(UsageError, match="only weights that predict a distribution"):
         colorizer(photo, temperature=0.5)
-    with pytest.raises(ValueError, match="temperature must be from 0"):
+    with pytest.raises(UsageError, match="temperature must be from 0"):
         vivid(photo, temperature=2)
 
 
-def test_uncertainty_is_in_bits_at_the_size_that_the_network_sees(vivid, colorizer, photo):
+class SureInTheDark(nn.Module):
+    """Logits of one bin where a patch of 2 x 2 pixels is dark, and of all bins alike where it is bright."""
+
+    def forward(self, gray):
+        height, width = gray.shape[-2:]
+        patches = F.avg_pool2d(F.pad(gray, (0, width % 2, 0, height % 2), mode="replicate"), 2)
+        return F.pad(100 * (1 - patches), (0, 0, 0, 0, 0, 260))
+
+
+def test_uncertainty_is_in_bits(vivid, colorizer, photo):
     bits = vivid.uncertainty(photo)
-    assert bits.shape == (16, 24), "patches of 2 of 32 x 48 pixels"
+    assert bits.shape == (32, 48)
     assert bits.min() >= 0
-    assert bits.max() <= 8.03                    # log2(261)
-    with pytest.raises(ValueError, match="not a distribution"):
+    assert bits.max() <= math.log2(261) + 0.01
+    with pytest.raises(UsageError, match="not a distribution"):
         colorizer.uncertainty(photo)
 
 
-def test_a_batch_is_one_after_another(colorizer, photo):
+def test_uncertainty_of_an_odd_size_keeps_edges_in_place(vivid, folder):
+    """A network with 64 x 64 values for 127 x 127 pixels: stretched, the edge at column 100 would be at 99.2."""
+    odd = Colorizer(folder / "bins.safetensors", size=127)
+    odd.model = SureInTheDark()
+    photo = Image.new("RGB", (127, 127), "white")
+    photo.paste("black", (0, 0, 100, 127))
+    bits = odd.uncertainty(photo)
+    assert bits.shape == (127, 127)
+    certain_columns = (1 - bits / math.log2(261)).sum(1)
+    torch.testing.assert_close(certain_columns, torch.full((127,), 100.0), atol=0.1, rtol=0)
+
+
+def test_batch_equals_single_calls(colorizer, photo):
     pictures = [photo, photo.resize((40, 60))]
     assert [result.tobytes() for result in colorizer.batch(pictures)] == [colorizer(p).tobytes() for p in pictures]
 
 
-def test_weights_that_are_not_there_are_named():
+def test_a_size_below_8_is_refused():
+    with pytest.raises(UsageError, match="size must be 8 pixels or more, got 4"):
+        Colorizer("photos", size=4)
+
+
+def test_unknown_weights_are_named():
     with pytest.raises(RunError, match="no weights 'photoos': give a file, or one of"):
         Colorizer("photoos")

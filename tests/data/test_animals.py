@@ -1,4 +1,4 @@
-"""Animals-10 in every form in which people have it."""
+"""Animals-10 in every form on disk."""
 
 import shutil
 from pathlib import Path
@@ -7,6 +7,7 @@ import pytest
 from collection import ENGLISH, ITALIAN, SPLITS, fill, labels_of, listed
 
 from colorlib import data
+from colorlib.system.errors import DataError
 
 
 def test_kaggles_folders_become_the_ten_english_classes(animals, home):
@@ -15,10 +16,10 @@ def test_kaggles_folders_become_the_ten_english_classes(animals, home):
     assert labels_of(images) == dict.fromkeys(ENGLISH, 8)
     assert [labels_of(data.load("animals10", split, 16, root=animals)) for split in SPLITS[1:]] == [
         dict.fromkeys(ENGLISH, 1)] * 2
-    of_file = {row["file"]: row["class_name"] for row in listed().values() if row["fate"] == "used"}
+    of_file = {row["file"]: row["class_name"] for row in listed().values() if row["status"] == "used"}
     pairs = {(Path(file).parent.name, english) for file, english in of_file.items()}
     assert pairs == set(zip(ITALIAN, ENGLISH, strict=True))
-    assert listed()["translate.py"]["fate"] == "other class"
+    assert listed()["translate.py"]["status"] == "other class"
 
 
 def as_archive(animals, where):
@@ -64,8 +65,20 @@ def test_an_archive_of_something_else_is_not_the_animals(animals, home, tmp_path
     assert data.load("animals3", "train", 16).classes == ("cat", "dog", "panda")
 
 
+def test_a_damaged_archive_stops_the_search_only_where_it_was_named(animals, home):
+    """Kaggle calls every data set archive.zip, so it may have nothing to do with the animals."""
+    archive = home / "data" / "archive.zip"
+    as_named_zip(animals, home / "data")
+    archive.write_bytes((home / "data" / "animals10.zip").read_bytes()[:5000])
+    assert data.find("animals10")[0].name == "animals10.zip"
+    with pytest.warns(UserWarning, match=r"passed over, .*archive.zip is damaged"):
+        assert data.find("animals3") is None
+    with pytest.raises(DataError, match=r"archive.zip is damaged .*Get it again"):
+        data.find("animals3", archive)
+
+
 def test_when_the_copy_is_gone_all_splits_are_of_one_copy(tmp_path, home):
-    """Else a photo could be learned from in one copy's training part, and asked for in the other's test."""
+    """Else a photo could be in the training split of one copy and in the test split of the other."""
     fill(home / "data" / "animals10" / "cat", 20)
     fill(home / "data" / "animals10" / "dog", 20, 50)
     data.load("animals10", "test", 16)
@@ -73,14 +86,14 @@ def test_when_the_copy_is_gone_all_splits_are_of_one_copy(tmp_path, home):
     newer = data.load("animals10", "train", 16)
     shutil.rmtree(home / "data" / "animals10")
     assert data.load("animals10", "train", 16).digest == newer.digest
-    with pytest.warns(UserWarning, match="NO ANIMALS10"):
-        assert data.load("animals10", "test", 16).name == "samples"
+    with pytest.raises(DataError, match="no animals10: "):
+        data.load("animals10", "test", 16)
 
 
 @pytest.mark.parametrize("name", ["animals10", "animals3"])
-def test_offline_the_samples_stand_in_for_the_animals(name, home):
+def test_the_samples_in_place_of_the_animals_are_in_one_split_each(name, home):
     with pytest.warns(UserWarning, match=f"(?s)NO {name.upper()}: .*embedded SAMPLES"):
-        images = [data.load(name, split, 16) for split in SPLITS]
+        images = [data.load(name, split, 16, missing="samples") for split in SPLITS]
     assert {part.name for part in images} == {"samples"}
     train, valid, test = (set(part.labels) for part in images)
     assert not train & valid and not train & test and not valid & test

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, ImageOps
 
-from colorlib.data.decode import decode, square
+from colorlib.data.decode import center_square, decode
 from colorlib.system import paths
 from colorlib.system.errors import PictureError
 
@@ -28,10 +28,10 @@ def saved(image, form, **options):
     return file.getvalue()
 
 
-def error(ours, theirs):
+def error(actual, expected):
     """The mean difference in levels of 255."""
-    assert ours.size == theirs.size
-    return np.abs(np.asarray(ours, float) - np.asarray(theirs.convert("RGB"), float)).mean()
+    assert actual.size == expected.size
+    return np.abs(np.asarray(actual, float) - np.asarray(expected.convert("RGB"), float)).mean()
 
 
 def sixteen_bits(photo):
@@ -90,7 +90,7 @@ def test_a_turned_photo_is_upright(form, orientation, photo):
 
 @pytest.mark.parametrize("odd", [struct.pack("<HHII", 0x011A, 2, 7, 38), struct.pack("<HHII", 0x0128, 4, 1, 70_000)],
                          ids=["a resolution in words", "a unit that no one knows"])
-def test_a_turned_photo_with_an_odd_tag_is_upright_all_the_same(odd, photo):
+def test_a_turned_photo_with_an_odd_exif_tag_is_upright(odd, photo):
     """By hand, since Pillow does not write what some cameras do: two entries, the orientation 6 and the odd one."""
     entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + odd
     tags = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + struct.pack("<I", 0) + b"72 dpi\0"
@@ -100,13 +100,13 @@ def test_a_turned_photo_with_an_odd_tag_is_upright_all_the_same(odd, photo):
     assert found.changes == ("turned upright",)
 
 
-def test_a_file_that_would_start_another_program_is_not_opened(photo):
+def test_eps_is_not_opened_since_pillow_would_run_ghostscript(photo):
     with pytest.raises(PictureError) as caught:
         decode(saved(photo, "EPS"), "drawing.eps")
-    assert caught.value.fate == "no picture"
+    assert caught.value.status == "no picture"
 
 
-def test_what_is_transparent_lies_on_white(photo):
+def test_transparent_parts_become_white(photo):
     layers = photo.convert("RGBA")
     layers.paste((0, 0, 0, 0), (0, 0, 80, 120))                               # the left half: transparent black
     found = decode(saved(layers, "PNG"), "transparent")
@@ -115,7 +115,7 @@ def test_what_is_transparent_lies_on_white(photo):
     assert error(found.image.crop((80, 0, 160, 120)), photo.crop((80, 0, 160, 120))) == 0
 
 
-def test_a_color_that_png_declares_transparent_lies_on_white():
+def test_the_transparent_color_of_a_png_becomes_white():
     """tRNS: one color of an RGB picture, or one entry of a palette."""
     pixels = np.full((8, 8, 3), (255, 0, 0), np.uint8)
     pixels[:4] = (0, 0, 255)
@@ -128,7 +128,7 @@ def test_a_color_that_png_declares_transparent_lies_on_white():
         assert (found[4:] == (255, 0, 0)).all()
 
 
-def test_a_level_of_16_bits_that_png_declares_transparent_lies_on_white():
+def test_the_transparent_16_bit_level_of_a_png_becomes_white():
     pixels = np.full((8, 8), 0x8000, np.uint16)
     pixels[:4] = 0
     found = np.asarray(decode(saved(Image.fromarray(pixels), "PNG", transparency=0x8000), "tRNS").image)
@@ -167,15 +167,15 @@ def test_heic_is_read_where_pillow_can(photo):
     assert error(found.image, photo) < 4
 
 
-@pytest.mark.parametrize("at_least", [16, 40, 60])
+@pytest.mark.parametrize("min_side", [16, 40, 60])
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "palette GIF", "16 bits PNG", "opaque RGBA", "CMYK JPEG"])
-def test_a_smaller_copy_is_small_enough_and_large_enough(kind, at_least, photo):
+def test_a_smaller_copy_is_small_enough_and_large_enough(kind, min_side, photo):
     make, expected, _, _ = KINDS[kind]
     large = photo.resize((1600, 1200))
-    found = decode(make(large), kind, at_least)
-    assert at_least <= min(found.image.size) < 600
+    found = decode(make(large), kind, min_side)
+    assert min_side <= min(found.image.size) < 600
     assert (found.width, found.height) == (1600, 1200)
-    assert error(square(found.image, at_least // 2), square(expected(large).convert("RGB"), at_least // 2)) < 4
+    assert error(center_square(found.image, min_side // 2), center_square(expected(large).convert("RGB"), min_side // 2)) < 4
 
 
 def png(width, height, rows):
@@ -212,13 +212,13 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("at_least", [None, 32])
+@pytest.mark.parametrize("min_side", [None, 32])
 @pytest.mark.parametrize("kind", BAD)
-def test_a_file_that_yields_no_picture_says_why(kind, at_least, photo):
-    make, fate = BAD[kind]
+def test_a_file_that_yields_no_picture_says_why(kind, min_side, photo):
+    make, status = BAD[kind]
     with pytest.raises(PictureError, match=f"{kind} cannot be used: .+") as caught:
-        decode(make(photo), kind, at_least)
-    assert caught.value.fate == fate
+        decode(make(photo), kind, min_side)
+    assert caught.value.status == status
 
 
 def test_verify_would_have_passed_a_truncated_jpeg(photo):
@@ -229,8 +229,8 @@ def test_verify_would_have_passed_a_truncated_jpeg(photo):
         decode(data, "truncated")
 
 
-def test_a_square_is_the_middle(photo):
+def test_center_square_is_the_middle(photo):
     wide = Image.new("RGB", (300, 100), "black")
     wide.paste("white", (100, 0, 200, 100))
-    assert np.asarray(square(wide, 100)).min() == 255
-    assert np.asarray(square(wide.transpose(Image.Transpose.ROTATE_90), 100)).min() == 255
+    assert np.asarray(center_square(wide, 100)).min() == 255
+    assert np.asarray(center_square(wide.transpose(Image.Transpose.ROTATE_90), 100)).min() == 255

@@ -1,4 +1,4 @@
-"""Near-duplicates are found, strangers are not."""
+"""Near-duplicates are grouped, and different photos are not."""
 
 import io
 
@@ -49,7 +49,7 @@ def test_a_changed_copy_is_alike_and_other_photos_are_not(change, photos):
     assert groups.tolist() == [*range(count), *range(count)]
 
 
-def test_alike_is_passed_on():
+def test_a_chain_of_near_duplicates_is_one_group():
     """A chain: the first and the last differ in more bits than neighbors may."""
     hashes = np.zeros((6, 128), bool)
     for i in range(4):
@@ -60,8 +60,8 @@ def test_alike_is_passed_on():
     assert near_duplicate_groups(hashes, unlike).tolist() == [0, 0, 0, 0, 4, 5]
 
 
-def test_many_blocks_agree_with_the_definition():
-    """Enough of them that they are compared in several blocks."""
+def test_many_tiles_agree_with_the_definition():
+    """Enough hashes for several tiles."""
     random, half = np.random.default_rng(1), 1500
     hashes = random.random((2 * half, 128)) < 0.5
     hashes[half:] = hashes[:half] ^ (random.random((half, 128)) < 0.1)       # about 13 bits differ
@@ -72,7 +72,7 @@ def test_many_blocks_agree_with_the_definition():
     assert groups.tolist() == [*range(half), *expected]
 
 
-def test_who_is_alike_only_in_the_mirror_is_so_in_either_order():
+def test_mirrored_near_duplicates_are_found_in_either_order():
     """The hash of a mirror image is not exactly mirrored: where two neighbors are equal, neither way is lighter."""
     random = np.random.default_rng(2)
     hashes, mirrored = random.random((2, 128)) < 0.5, random.random((2, 128)) < 0.5
@@ -81,7 +81,7 @@ def test_who_is_alike_only_in_the_mirror_is_so_in_either_order():
     assert near_duplicate_groups(hashes[::-1].copy(), mirrored[::-1].copy()).tolist() == [0, 0]
 
 
-def test_a_long_film_is_one_group_however_its_frames_are_shuffled():
+def test_the_shuffled_frames_of_a_long_film_are_one_group():
     """Every frame is like its neighbors alone."""
     frames, random = 700, np.random.default_rng(3)
     hashes = np.zeros((frames, 128), bool)

@@ -1,4 +1,4 @@
-"""Listing and reading what lies in folders and zips, the hostile ones too."""
+"""Listing and reading the files of folders and zips, hostile ones among them."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ import zipfile
 import pytest
 
 from colorlib.data import folders as files
-from colorlib.data.folders import Listed, fingerprint, open_files
+from colorlib.data.folders import FileEntry, fingerprint, open_files
 from colorlib.system import paths
 from colorlib.system.errors import DataError, PictureError
 
@@ -36,7 +36,7 @@ def zipped(folder):
 def test_folder_and_zip_list_and_hold_the_same(folder, zipped):
     for path in (folder, zipped):
         with open_files(path) as tree:
-            listed = [entry.name for entry in tree.list() if not entry.name.endswith("/")]
+            listed = [entry.name for entry in tree.entries() if not entry.name.endswith("/")]
             assert listed == sorted(NAMES)
             assert [tree.read(name).decode() for name in listed] == listed
 
@@ -45,7 +45,7 @@ def test_folders_are_listed_also_when_empty(folder):
     (folder / "empty").mkdir()
     for path in (folder, shutil.make_archive(str(folder), "zip", folder)):
         with open_files(type(folder)(path)) as tree:
-            assert {"empty/", "cat/", "dog/deep/er/"} <= {entry.name for entry in tree.list()}
+            assert {"empty/", "cat/", "dog/deep/er/"} <= {entry.name for entry in tree.entries()}
 
 
 def test_links_are_followed_but_not_in_circles(folder, tmp_path):
@@ -57,10 +57,10 @@ def test_links_are_followed_but_not_in_circles(folder, tmp_path):
     (folder / "cat" / "itself.png").symlink_to("itself.png")
     (folder / "cat" / "nowhere.png").symlink_to("nothing.png")
     with open_files(folder) as tree:
-        listed = tree.list()
+        listed = tree.entries()
         assert tree.read("linked/3.png") == b"three"
     assert "linked/3.png" in {entry.name for entry in listed}
-    unreadable = {entry.name: entry.cause for entry in listed if entry.fate == "unreadable"}
+    unreadable = {entry.name: entry.cause for entry in listed if entry.status == "unreadable"}
     assert set(unreadable) == {"cat/up/", "cat/itself.png", "cat/nowhere.png"}
     assert unreadable["cat/up/"] == "a link that leads back to a folder above it"
 
@@ -69,7 +69,7 @@ def test_links_are_followed_but_not_in_circles(folder, tmp_path):
 def test_a_pipe_is_not_waited_for(folder):
     os.mkfifo(folder / "cat" / "pipe.png")
     with open_files(folder) as tree:
-        assert Listed("cat/pipe.png", "unreadable", "it is no file, but a pipe, a socket or a device") in tree.list()
+        assert FileEntry("cat/pipe.png", "unreadable", "it is no file, but a pipe, a socket or a device") in tree.entries()
 
 
 @pytest.mark.parametrize("name", ["../outside.png", "/etc/passwd", "cat/../../outside.png"])
@@ -77,7 +77,7 @@ def test_a_name_that_leads_out_of_a_zip_is_refused(name, zipped):
     with zipfile.ZipFile(zipped, "a") as file:
         file.writestr(name, b"evil")
     with open_files(zipped) as tree:
-        assert Listed(name, "refused", "its name leads out of the zip") in tree.list()
+        assert FileEntry(name, "refused", "its name leads out of the zip") in tree.entries()
 
 
 def test_a_damaged_file_in_a_zip_is_named(zipped):
@@ -93,11 +93,11 @@ def test_a_damaged_file_in_a_zip_is_named(zipped):
 
 def test_a_truncated_zip_is_named(zipped):
     zipped.write_bytes(zipped.read_bytes()[:200])
-    with pytest.raises(DataError, match=r"tree.zip is damaged .* get it again"):
-        open_files(zipped)
+    with pytest.raises(DataError, match=r"tree.zip is damaged .* Get it again"), open_files(zipped):
+        pass
 
 
-def test_a_zip_whose_entry_is_no_longer_what_it_says_is_named(zipped):
+def test_a_zip_with_a_damaged_entry_is_named(zipped):
     content = bytearray(zipped.read_bytes())
     with zipfile.ZipFile(zipped) as file:
         info = next(info for info in file.infolist() if "фото" in info.filename)
@@ -108,18 +108,18 @@ def test_a_zip_whose_entry_is_no_longer_what_it_says_is_named(zipped):
 
 
 def test_what_is_neither_a_folder_nor_a_zip_is_not_called_damaged(folder):
-    with pytest.raises(DataError, match=r"top.txt is neither a folder nor a zip"):
-        open_files(folder / "top.txt")
+    with pytest.raises(DataError, match=r"top.txt is neither a folder nor a zip"), open_files(folder / "top.txt"):
+        pass
 
 
-def test_what_colorlib_itself_keeps_in_a_folder_is_not_in_it(folder, monkeypatch):
+def test_the_cache_and_runs_of_colorlib_are_left_out(folder, monkeypatch):
     monkeypatch.setenv("COLORLIB_HOME", str(folder))
     before = fingerprint(folder)
     for kept in (paths.cache_dir(), paths.runs_dir()):
         kept.mkdir(parents=True)
         (kept / "rgb.png").write_text("prepared")
     with open_files(folder) as tree:
-        assert not [entry.name for entry in tree.list() if "rgb.png" in entry.name]
+        assert not [entry.name for entry in tree.entries() if "rgb.png" in entry.name]
     assert before != fingerprint(folder), "a folder data/ is new, its cache is not looked into"
     again = fingerprint(folder)
     (paths.cache_dir() / "more").mkdir()
@@ -127,22 +127,22 @@ def test_what_colorlib_itself_keeps_in_a_folder_is_not_in_it(folder, monkeypatch
 
 
 def test_an_encrypted_or_huge_file_is_not_read(zipped, folder, monkeypatch):
-    monkeypatch.setattr(files, "LARGEST", 100)
+    monkeypatch.setattr(files, "MAX_FILE_BYTES", 100)
     (folder / "cat" / "huge.png").write_bytes(b"x" * 101)
     with zipfile.ZipFile(zipped, "a") as file:
         file.writestr("cat/huge.png", b"x" * 101)
         file.getinfo("cat/1.png").flag_bits |= 1                     # as an encrypted file is marked
     for path, more in ((folder, {}), (zipped, {"cat/1.png": "unreadable"})):
         with open_files(path) as tree:
-            fates = {entry.name: entry.fate for entry in tree.list() if entry.fate}
-        assert fates == {"cat/huge.png": "too large"} | more
+            statuses = {entry.name: entry.status for entry in tree.entries() if entry.status}
+        assert statuses == {"cat/huge.png": "too large"} | more
 
 
-def test_a_name_that_is_no_utf8_is_a_name(folder):
+def test_a_file_name_that_is_no_utf8_is_listed_and_read(folder):
     name = os.fsdecode(b"cat/caf\xe9.png")
     (folder / name).write_bytes(b"coffee")
     with open_files(folder) as tree:
-        assert name in {entry.name for entry in tree.list()}
+        assert name in {entry.name for entry in tree.entries()}
         assert tree.read(name) == b"coffee"
     assert fingerprint(folder) == fingerprint(folder)
 

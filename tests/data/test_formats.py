@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, ImageCms
 from colorlib.cli import main
 from colorlib.colorize import batch as coloring
 from colorlib.colorize.colorizer import Colorizer
-from colorlib.colorize.encode import FORMATS
+from colorlib.colorize.formats import EXTENSIONS
 
 
 def test_bytes_become_what_is_wished(painter, album):
@@ -25,7 +25,7 @@ def test_the_format_asked_for_is_written(form, painter, album, tmp_path):
     (name,) = contents(tmp_path / "out")
     with Image.open(tmp_path / "out" / name) as image:
         assert image.format == form.upper()
-        assert name.endswith(FORMATS[form])
+        assert name.endswith(EXTENSIONS[form])
 
 
 def test_a_name_for_the_output_decides_the_format(painter, album, tmp_path, capsys):
@@ -99,7 +99,7 @@ def test_a_heic_photo_is_a_picture_by_name_and_a_file_named_outright_is_tried(pa
     (album / "a.jpg").rename(album / "no extension")
     (album / "document.pdf").write_bytes(b"%PDF-1.4")
     done = run(painter, album, "-o", tmp_path / "out")
-    assert b"3 done, 3 skipped (3 no picture by name), 1 failed" in done.stdout
+    assert b"3 done, 3 skipped (3 not a picture by extension), 1 failed" in done.stdout
     assert "phone.HEIC.png" in contents(tmp_path / "out")
     assert colorize(painter, album / "no extension", "-o", tmp_path / "named/") == 0
     assert set(contents(tmp_path / "named")) == {"no extension.png"}

@@ -49,12 +49,12 @@ def colorizer(tmp_path_factory):
 
 
 def outcome(data: bytes, colorizer: Colorizer) -> str:
-    """What became of a file: "colored", or the fate of the error; anything else is a failure of ours."""
+    """What became of a file: "colored", or the status of the error; any other error fails the test."""
     try:
         colored = color_bytes(data, "the file", colorizer, ColorizeOptions()).data
     except PictureError as error:
         assert "\n" not in str(error)
-        return error.fate
+        return error.status
     with Image.open(io.BytesIO(colored)) as image:
         image.load()
     return "colored"
@@ -86,8 +86,8 @@ def in_use() -> int:
 @settings(max_examples=int(os.environ.get("COLORLIB_FUZZ", "200")), deadline=None, derandomize=True, database=None)
 @given(data=damaged())
 def test_a_damaged_file_is_colored_or_refused(data, colorizer, memory):
-    event(fate := outcome(data, colorizer))
-    assert fate in {"colored", "damaged", "no picture", "empty", "too large", "not written"}
+    event(status := outcome(data, colorizer))
+    assert status in {"colored", "damaged", "no picture", "empty", "too large", "not written"}
     memory()
 
 

@@ -11,10 +11,9 @@ def test_the_digest_depends_on_every_pixel_and_label(samples):
     few = samples[:10]
     changed = few.rgb.copy()
     changed[9, 2, 15, 15] ^= 1
-    others = [type(few)(few.name, changed, few.labels, few.groups, few.classes, few.source),
-              type(few)(few.name, few.rgb, few.labels + 1, few.groups, few.classes, few.source), samples[1:11]]
+    others = [type(few)(few.name, changed, few.labels, few.group_ids, few.classes, few.source),
+              type(few)(few.name, few.rgb, few.labels + 1, few.group_ids, few.classes, few.source), samples[1:11]]
     assert len({few.digest, *(other.digest for other in others)}) == 4
-
 
 
 def test_an_epoch_is_a_function_of_seed_and_number_alone(samples):
@@ -28,7 +27,6 @@ def test_an_epoch_is_a_function_of_seed_and_number_alone(samples):
     assert all(torch.equal(a, b) for a, b in zip(first[2:], epoch(0, 0, start=2), strict=True))
 
 
-
 def test_an_epoch_holds_images_once_each_half_of_them_mirrored(samples):
     known = {image.tobytes(): (i, False) for i, image in enumerate(samples.rgb)}
     known |= {image[..., ::-1].tobytes(): (i, True) for i, image in enumerate(samples.rgb)}
@@ -39,24 +37,37 @@ def test_an_epoch_holds_images_once_each_half_of_them_mirrored(samples):
     assert abs(sum(mirrored) / len(seen) - 0.5) < 4 * 0.5 / len(seen) ** 0.5
 
 
+def test_order_and_augmentation_draw_from_independent_streams(samples, monkeypatch):
+    """To NumPy [seed, epoch] and [seed, epoch, 0] are one seed: the first step was mirrored by the order's numbers."""
+    streams, default_rng = [], np.random.default_rng
+
+    def recorded(seed):
+        streams.append(tuple(np.random.SeedSequence(seed).generate_state(4)))
+        return default_rng(seed)
+
+    monkeypatch.setattr(np.random, "default_rng", recorded)
+    for seed in range(3):
+        for epoch in range(3):
+            next(samples.batches(100, seed, epoch))
+    assert len(streams) == 9 * (1 + samples.steps(100))
+    assert len(set(streams)) == len(streams)
+
 
 def test_flips_differ_from_step_to_step(samples):
     one = samples[:1]
-    same = type(one)(one.name, np.repeat(one.rgb, 128, 0), one.labels, one.groups, one.classes, one.source)
+    same = type(one)(one.name, np.repeat(one.rgb, 128, 0), one.labels, one.group_ids, one.classes, one.source)
     first, second = ([torch.equal(rgb, batch[0]) for rgb in batch] for batch in same.batches(64))
     assert first != second
 
 
-
-def test_the_shares_of_several_processes_make_up_the_batch(samples):
+def test_the_rows_of_several_processes_make_up_the_batch(samples):
     whole = list(samples.batches(64, seed=1, epoch=2, start=3))
     shares = [samples.batches(64, 1, 2, 3, share) for share in (slice(0, 21), slice(21, 64))]
     for batch, first, second in zip(whole, *shares, strict=True):
         assert torch.equal(torch.cat([first, second]), batch)
 
 
-
-def test_a_part_is_cut_out_of_each_image_another_every_time(samples):
+def test_random_crops_differ_between_images_and_epochs(samples):
     """An image whose pixels tell their place: red is the column, green the row."""
     column, row = np.meshgrid(np.arange(16), np.arange(16))
     one = np.stack([column, row, 0 * row]).astype(np.uint8)
@@ -74,26 +85,23 @@ def test_a_part_is_cut_out_of_each_image_another_every_time(samples):
     assert not torch.equal(first[0], first[1])
 
 
-
 @pytest.mark.parametrize("size", [None, 10])
 def test_batches_made_from_a_tensor_are_the_same(samples, size):
     """As on a GPU, where the pixels are."""
     pixels = torch.from_numpy(np.array(samples.rgb))
-    arguments = {"batch_size": 64, "seed": 1, "epoch": 2, "share": slice(5, 50), "size": size}
-    for ours, theirs in zip(samples.batches(**arguments, pixels=pixels), samples.batches(**arguments), strict=True):
-        assert torch.equal(ours, theirs)
-
+    arguments = {"batch_size": 64, "seed": 1, "epoch": 2, "rows": slice(5, 50), "size": size}
+    for from_tensor, from_array in zip(samples.batches(**arguments, pixels=pixels), samples.batches(**arguments),
+                                       strict=True):
+        assert torch.equal(from_tensor, from_array)
 
 
 def test_in_order_yields_everything_unchanged(samples):
     assert np.array_equal(torch.cat(list(samples.in_order(100))).numpy(), samples.rgb)
 
 
-
 def test_a_batch_larger_than_the_data_set_is_the_data_set(samples):
     (batch,) = samples[:5].batches(64)
     assert len(batch) == 5
-
 
 
 def test_held_out_photos_are_not_trained_on(samples):
@@ -105,12 +113,10 @@ def test_held_out_photos_are_not_trained_on(samples):
         assert len(valid) == min(sizes[:-1], key=lambda size: abs(size - num_images))
 
 
-
 @pytest.mark.parametrize("num_images", [0, -1, 10**6])
 def test_holding_out_nothing_or_everything_is_refused(samples, num_images):
     with pytest.raises(ValueError, match=f"cannot hold {num_images} images"):
         samples.hold_out(num_images)
-
 
 
 def test_photos_whose_crops_are_apart_cannot_be_held_out_whole(samples):
@@ -119,8 +125,6 @@ def test_photos_whose_crops_are_apart_cannot_be_held_out_whole(samples):
         mixed.hold_out(60)
 
 
-
-def test_one_image_is_no_collection(samples):
+def test_a_single_index_is_a_type_error(samples):
     with pytest.raises(TypeError, match=r"take images\[5:6\] or images.rgb\[5\]"):
         samples[5]
-

@@ -1,4 +1,4 @@
-"""Loading: what is prepared, in which order, and what happens when nothing is at hand or nothing fits."""
+"""Loading: the order of search, the cache, and the errors for missing data and wrong arguments."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from PIL import Image
 from colorlib import data
 from colorlib.data import prepare as preparing
 from colorlib.system import paths
-from colorlib.system.errors import DataError, WriteError
+from colorlib.system.errors import DataError, UsageError, WriteError
 
 
 def test_the_samples_are_several_hundred_crops_in_one_mapped_array(samples):
@@ -49,12 +49,7 @@ def test_a_second_load_maps_what_the_first_prepared(samples):
     assert {file: file.stat().st_mtime_ns for file in paths.cache_dir().rglob("rgb.bin")} == before
 
 
-def test_a_data_set_that_is_not_known_cannot_be_found():
-    with pytest.raises(ValueError, match="no data set is called 'cifar11'"):
-        data.find("cifar11")
-
-
-def test_too_few_photos_for_a_split_are_told(home, tmp_path, picture):
+def test_too_few_photos_for_a_split_are_an_error(home, tmp_path, picture):
     for number in range(2):
         (tmp_path / f"{number}.png").write_bytes(picture(number))
     with pytest.raises(DataError, match="holds no valid pictures: a split takes three or more photos"):
@@ -63,18 +58,33 @@ def test_too_few_photos_for_a_split_are_told(home, tmp_path, picture):
 
 @pytest.mark.parametrize(("arguments", "message"), [
     (("cifar11",), "no data set is called 'cifar11': there are cifar10, animals10, animals3, folder, samples"),
-    (("samples", "valid"), "no split is called 'valid': there are train, test"),
+    (("samples", "valid"), "no split of samples is called 'valid': there are train, test"),
     (("samples", "train", 4), "size must be 8 pixels or more, got 4"),
+    (("samples", "train", 16, None, "nothing"), "missing must be 'error' or 'samples', got 'nothing'"),
 ])
 def test_a_wrong_argument_is_named(arguments, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UsageError, match=message):
         data.load(*arguments)
 
 
-def test_offline_without_a_copy_gives_the_samples_and_says_so(home):
+@pytest.mark.parametrize("load", [data.find, data.get])
+def test_an_unknown_data_set_is_a_usage_error(load):
+    with pytest.raises(UsageError, match="no data set is called 'cifar11'"):
+        load("cifar11")
+
+
+@pytest.mark.parametrize("load", [data.load, data.load_to_train])
+def test_a_data_set_that_is_missing_is_an_error(load, home):
+    """It was replaced by the samples, with a warning that a script does not read."""
+    with pytest.raises(DataError, match="(?s)no cifar10: .*COLORLIB_OFFLINE=1.*`colorlib data get cifar10`.*README"):
+        load("cifar10", size=16)
+
+
+@pytest.mark.parametrize("load", [data.load, data.load_to_train])
+def test_the_samples_replace_a_missing_data_set_on_request(load, home):
     with pytest.warns(UserWarning, match="(?s)NO CIFAR10: .*COLORLIB_OFFLINE=1.*embedded SAMPLES"):
-        images = data.load("cifar10", "train", 16)
-    assert images.name == "samples"
+        images = load("cifar10", size=16, missing="samples")
+    assert {part.name for part in (images if isinstance(images, tuple) else [images])} == {"samples"}
 
 
 def test_a_size_other_than_the_files_is_scaled_and_cropped_to_the_center(home, tmp_path):
@@ -145,7 +155,7 @@ def test_a_damaged_cache_is_prepared_again(file, damage, home):
     damage(folder / file)
     assert data.load("samples", "train", 16).digest == digest
     damage(folder / file)
-    assert preparing.newest("samples", "train", 16) is None, "of a copy that is gone"
+    assert preparing.last_prepared("samples", "train", 16) is None, "of a copy that is gone"
 
 
 def test_two_processes_at_once_prepare_one_cache(home):

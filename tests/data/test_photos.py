@@ -1,4 +1,4 @@
-"""Collections of photos as they are: every odd file used rightly or left out, counted and listed; splits that hold."""
+"""Collections of photos with odd files: each is used or left out with a reason, and the splits do not overlap."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 from colorlib import data
 from colorlib.data.survey import is_colorless
 from colorlib.system import paths
-from colorlib.system.errors import DataError
+from colorlib.system.errors import DataError, UsageError
 
 
 def test_a_photo_in_two_classes_has_the_same_one_in_every_copy(tmp_path, home):
@@ -28,7 +28,7 @@ def test_a_photo_in_two_classes_has_the_same_one_in_every_copy(tmp_path, home):
 
 
 def odd_files(folder):
-    """Every kind of file that ``test_decoding`` knows, and some that only a folder can hold: a name -> its fate."""
+    """Every kind of file that ``test_decode`` makes, and some that only a folder can hold: name -> status."""
     source = Image.open(paths.samples_dir() / "coffee.jpg").convert("RGB")
     made = {}
     for number, (kind, (make, *_)) in enumerate(odd.KINDS.items()):
@@ -36,7 +36,7 @@ def odd_files(folder):
         made[f"{kind}.jpg"] = (make(different), "used")                          # the extension is wrong for most
     for kind in ("gray JPEG", "1 bit", "16 bits PNG", "16 bits TIFF", "gray with alpha"):
         made[f"{kind}.jpg"] = (made[f"{kind}.jpg"][0], "gray")
-    made |= {f"{kind}.jpg": (make(source.resize((160, 120))), fate) for kind, (make, fate) in odd.BAD.items()}
+    made |= {f"{kind}.jpg": (make(source.resize((160, 120))), status) for kind, (make, status) in odd.BAD.items()}
     made["turned.jpg"] = (odd.saved(source.rotate(170), "JPEG", exif=odd.exif(6)), "used")
     made["profile.png"] = (odd.saved(source.rotate(-10), "PNG", icc_profile=odd.swapped_profile()), "used")
     made["фото 日本語 ñ.jpeg"] = (photo(1), "used")
@@ -45,42 +45,42 @@ def odd_files(folder):
     folder.mkdir(parents=True)
     for name, (content, _) in made.items():
         (folder / name).write_bytes(content)
-    fates = {f"odd/{name}": fate for name, (_, fate) in made.items()}
+    statuses = {f"odd/{name}": status for name, (_, status) in made.items()}
     (folder / os.fsdecode(b"caf\xe9.jpeg")).write_bytes(photo(2))
     (folder / "Icon\r").write_bytes(b"")                                     # a folder's own icon, on a Mac
     (folder / "nowhere.jpeg").symlink_to("nothing.jpeg")
     (folder / "circle").symlink_to(folder)
     os.mkfifo(folder / "pipe.jpeg")
-    return fates | {os.fsdecode(b"odd/caf\xe9.jpeg"): "used", "odd/Icon\r": "empty", "odd/nowhere.jpeg": "unreadable",
+    return statuses | {os.fsdecode(b"odd/caf\xe9.jpeg"): "used", "odd/Icon\r": "empty", "odd/nowhere.jpeg": "unreadable",
                     "odd/circle/": "unreadable", "odd/pipe.jpeg": "unreadable"}
 
 
 def test_every_odd_file_is_used_or_left_out_with_its_reason(tmp_path, home, capsys):
-    fates = odd_files(tmp_path / "photos" / "odd")
+    statuses = odd_files(tmp_path / "photos" / "odd")
     images = data.load("folder", "train", 16, root=tmp_path / "photos")
-    assert {name: row["fate"] for name, row in listed().items()} == fates
-    assert all(row["cause"] for row in listed().values() if row["fate"] != "used")
+    assert {name: row["status"] for name, row in listed().items()} == statuses
+    assert all(row["cause"] for row in listed().values() if row["status"] != "used")
     assert sum(len(data.load("folder", split, 16, root=tmp_path / "photos")) for split in SPLITS) == (
-        Counter(fates.values())["used"])
+        Counter(statuses.values())["used"])
     (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("folder: ")]
-    for fate, count in Counter(fates.values()).items():
-        assert f"{count} {fate}" in line
-    assert line.startswith(f"folder: {len(fates)} files: ")
+    for status, count in Counter(statuses.values()).items():
+        assert f"{count} {status}" in line
+    assert line.startswith(f"folder: {len(statuses)} files: ")
     assert line.endswith("/prepared.csv")
     assert images.classes == ("odd",)
 
 
-def test_in_a_zip_they_fare_the_same(tmp_path, home):
+def test_odd_files_in_a_zip_get_the_same_status(tmp_path, home):
     folder = tmp_path / "odd"
-    fates = {name: fate for name, fate in odd_files(folder).items()
+    statuses = {name: status for name, status in odd_files(folder).items()
              if not (folder.parent / name).is_symlink() and (folder.parent / name).is_file()}
     with zipfile.ZipFile(tmp_path / "photos.zip", "w") as file:
-        for name in fates:
+        for name in statuses:
             file.writestr(name.encode(errors="replace").decode(), (tmp_path / name).read_bytes())
         file.writestr("../outside.jpeg", photo(3))
     data.load("folder", "train", 16, root=tmp_path / "photos.zip")
-    expected = {name.encode(errors="replace").decode(): fate for name, fate in fates.items()}
-    assert {name: row["fate"] for name, row in listed().items()} == expected | {"../outside.jpeg": "refused"}
+    expected = {name.encode(errors="replace").decode(): status for name, status in statuses.items()}
+    assert {name: row["status"] for name, row in listed().items()} == expected | {"../outside.jpeg": "refused"}
     assert not (tmp_path.parent / "outside.jpeg").exists()
 
 
@@ -122,7 +122,7 @@ def test_the_split_is_the_same_at_every_size(animals, home):
     for split in SPLITS:
         small, large = (data.load("animals10", split, size, root=animals) for size in (8, 40))
         assert np.array_equal(small.labels, large.labels)
-        assert np.array_equal(small.groups, large.groups)
+        assert np.array_equal(small.group_ids, large.group_ids)
     assert len(listed()) == 101
 
 
@@ -141,11 +141,11 @@ def test_near_duplicates_are_on_one_side(tmp_path, home):
 
 
 @pytest.mark.parametrize(("arguments", "error", "message"), [
-    ({"name": "folder"}, ValueError, "any folder or zip of photos: say which, with root"),
+    ({"name": "folder"}, UsageError, "any folder or zip of photos: give its path as root"),
     ({"name": "folder", "root": "/nowhere"}, DataError, "no folder in /nowhere: there is no such file or folder"),
     ({"name": "animals10", "root": "."}, DataError, "no animals10 in .*: put one of animals10.zip"),
 ])
-def test_what_is_not_there_is_said(arguments, error, message, home, tmp_path, monkeypatch):
+def test_a_missing_root_is_named(arguments, error, message, home, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(error, match=message):
         data.load(**arguments)

@@ -16,26 +16,26 @@ KILL = """
 import os, signal
 from colorlib import data
 from colorlib.data import decode as decoding
-from colorlib.data import photos
+from colorlib.data import readers
 from colorlib.data import survey
 count = iter(range(10**6))
 def decode(*arguments):
     next(count) == {when} and os.kill(os.getpid(), signal.SIGKILL)
     return decoding.decode(*arguments)
-photos.decode = survey.decode = decode
+readers.decode = survey.decode = decode
 data.load("animals10", "train", 16, root={root!r})
 """
 
 
 @pytest.mark.parametrize("when", [70, 140])
 def test_a_killed_preparation_goes_on_where_it_was(when, animals, home, capsys):
-    """Killed while looking at the files, and while the array is written: what was done is not done again."""
+    """Killed while looking at the files, and while the array is written: nothing is done twice."""
     script = KILL.format(when=when, root=str(animals))
     killed = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
     assert killed.returncode == -9, killed.stderr
-    looks = [line for file in paths.cache_dir().rglob("looks.jsonl") for line in file.read_text().splitlines()]
+    logged = [line for file in paths.cache_dir().rglob("inspected.jsonl") for line in file.read_text().splitlines()]
     rows = [file.stat().st_size // 8 for file in paths.cache_dir().rglob("groups.bin")]
-    left = 100 - sum('"format": "JPEG"' in line for line in looks) + 80 if when == 70 else 80 - rows[0]
+    left = 100 - sum('"format": "JPEG"' in line for line in logged) + 80 if when == 70 else 80 - rows[0]
     again = KILL.format(when=10**6, root=str(animals)) + "print(next(count))"
     second = subprocess.run([sys.executable, "-c", again], capture_output=True, text=True, check=True)
     assert int(second.stdout.split()[-1]) in (left, left + 1), "the row that broke off is made again"
@@ -59,14 +59,14 @@ def test_a_stopped_preparation_leaves_warnings_as_they_were(animals, home, monke
     assert kept.tb
 
 
-def test_what_a_kill_broke_off_is_made_again(animals, home):
-    """The array and the listing as a kill may leave them: half of a row, half of a line."""
+def test_half_written_rows_and_lines_are_written_again(animals, home):
+    """The array and the table as a kill may leave them: half a row, half a line."""
     digest = data.load("animals10", "train", 16, root=animals).digest
     (array,), (table,) = (list(paths.cache_dir().glob(f"animals10-{kind}-*/")) for kind in ("train", "files"))
     before = listed()
     (array / "meta.json").unlink()
     (table / "prepared.csv").unlink()
-    for file, half in [(array / "rgb.bin", b"half a row"), (table / "looks.jsonl", b'[{"file": "ca')]:
+    for file, half in [(array / "rgb.bin", b"half a row"), (table / "inspected.jsonl", b'[{"file": "ca')]:
         with file.open("ab") as opened:
             opened.write(half)
     for folder in (array, table):
@@ -83,7 +83,7 @@ def test_two_processes_at_once_prepare_one_copy(animals, home):
     assert len(list(paths.cache_dir().glob("*/prepared.csv"))) == 1
 
 
-def test_however_many_photos_the_memory_stays_small(tmp_path, home):
+def test_preparing_many_and_large_photos_takes_little_memory(tmp_path, home):
     """Also with photos of 48 megapixels among them: 300 MiB above what the imports take."""
     fill(tmp_path / "many" / "cat", 300)
     for i in range(2):

@@ -1,4 +1,4 @@
-"""Who is tested, who validates: fixed by content, the same parts of every class, groups never divided."""
+"""Splits: fixed by content, the same fractions of every class, and no group in two splits."""
 
 import hashlib
 import random

@@ -1,4 +1,4 @@
-"""LPIPS against its authors' package, the Frechet distance against hand-made cases and SciPy."""
+"""LPIPS against its authors' package, the Frechet distance against cases by hand and SciPy."""
 
 import lpips
 import numpy as np
@@ -9,7 +9,7 @@ import torch
 import torchvision
 from torch import nn
 
-from colorlib.metrics.perceptual import LPIPS, frechet, load_lpips, summary
+from colorlib.metrics.perceptual import LPIPS, frechet, load_lpips
 from colorlib.models import features
 from colorlib.models.classifier import Classifier
 from colorlib.models.features import KNOWN, Features, load_features, load_linear
@@ -33,14 +33,14 @@ def authors():
 @pytest.mark.parametrize("name", ["alexnet", "vgg16"])
 @pytest.mark.parametrize("side", [32, 64])
 @pytest.mark.filterwarnings("ignore")
-def test_lpips_is_its_authors(name, side, authors, home):
-    theirs = authors(name)
-    layers = nn.Sequential(*[layer for part in theirs.net.children() for layer in part])
-    ours = LPIPS(Features(layers, KNOWN[name].taps), load_linear(name))
+def test_lpips_is_that_of_its_authors(name, side, authors, home):
+    reference = authors(name)
+    layers = nn.Sequential(*[layer for part in reference.net.children() for layer in part])
+    model = LPIPS(Features(layers, KNOWN[name].taps), load_linear(name))
     a, b = pictures(side)
-    expected = theirs(a, b, normalize=True).flatten()
-    torch.testing.assert_close(ours(a, b), expected, rtol=1e-4, atol=1e-6)
-    assert ours(a, a).abs().max() == 0
+    expected = reference(a, b, normalize=True).flatten()
+    torch.testing.assert_close(model(a, b), expected, rtol=1e-4, atol=1e-6)
+    assert model(a, a).abs().max() == 0
 
 
 def test_layers_that_a_picture_is_too_small_for_are_left_out():
@@ -76,8 +76,8 @@ def test_the_frechet_distance_is_the_formula_in_scipy():
     assert frechet(torch.tensor(a), torch.tensor(b)) == pytest.approx(expected, rel=1e-6)
 
 
-def test_fewer_pictures_than_features_have_a_frechet_distance_as_well():
-    """Turned into a space of more dimensions, two clouds are as far apart as they were."""
+def test_frechet_distance_of_fewer_pictures_than_features():
+    """A rotation into a space of more dimensions does not change the distance."""
     random = np.random.default_rng(0)
     a, b = random.normal(size=(9, 5)), random.normal(1, 2, size=(7, 5))
     turn = np.linalg.qr(random.normal(size=(512, 512)))[0][:5]
@@ -86,13 +86,9 @@ def test_fewer_pictures_than_features_have_a_frechet_distance_as_well():
     assert frechet(torch.ones(4, 512), torch.zeros(4, 512)) == pytest.approx(512)
 
 
-def test_one_picture_has_no_frechet_distance():
+def test_frechet_distance_of_one_picture_is_refused():
     with pytest.raises(ValueError, match="two pictures"):
         frechet(torch.rand(1, 3), torch.rand(5, 3))
-
-
-def test_a_picture_is_summed_up_by_its_coarsest_layer():
-    assert summary([torch.zeros(2, 3, 4, 4), torch.ones(2, 7, 2, 2)]).tolist() == [[1] * 7] * 2
 
 
 def test_a_copy_of_the_weights_is_read_and_a_wrong_one_is_named(home, monkeypatch):
@@ -117,8 +113,8 @@ def test_a_copy_of_the_weights_is_read_and_a_wrong_one_is_named(home, monkeypatc
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-def test_torchvisions_own_file_is_read_in_both_of_torchs_formats(zipped, home, monkeypatch):
-    """That of VGG16 is from before 2020, when torch began to write zips."""
+def test_torchvisions_file_is_read_in_both_formats(zipped, home, monkeypatch):
+    """The file of VGG16 is from before 2020, when torch began to write zips."""
     for name in ("COLORLIB_DATA", "COLORLIB_OFFLINE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(home))
@@ -131,7 +127,7 @@ def test_torchvisions_own_file_is_read_in_both_of_torchs_formats(zipped, home, m
     torch.testing.assert_close(load_features("alexnet").layers[0].weight, network.features[0].weight)
 
 
-def test_what_cannot_be_had_says_how_to_get_it(home, monkeypatch):
+def test_missing_weights_say_how_to_get_them(home, monkeypatch):
     monkeypatch.delenv("COLORLIB_DATA", raising=False)
     monkeypatch.setenv("COLORLIB_OFFLINE", "1")
     with pytest.raises(DataError, match=r"vgg16 are not here, and COLORLIB_OFFLINE=1 forbids"):
@@ -146,7 +142,7 @@ def test_a_download_that_fails_names_the_file(home, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(home))
     file = home / "hub" / "checkpoints" / torchvision.models.AlexNet_Weights.DEFAULT.url.rpartition("/")[2]
     file.parent.mkdir(parents=True)
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")               # where nobody answers
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")               # no server answers there
     with pytest.raises(DataError, match=f"cannot be downloaded to {file}"):
         load_features("alexnet")
     file.write_bytes(b"half a file")
@@ -154,8 +150,8 @@ def test_a_download_that_fails_names_the_file(home, monkeypatch):
         load_features("alexnet")
 
 
-def test_our_own_classifier_has_features_too(monkeypatch):
-    """Those after each of its activations, of the pictures as it sees them."""
+def test_features_of_the_classifier(monkeypatch):
+    """The outputs of its activations, for pictures scaled as in its training."""
     torch.manual_seed(0)
     model = Classifier(width=8).eval()
     monkeypatch.setattr(features, "load_classifier", lambda: model)

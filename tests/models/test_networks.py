@@ -5,7 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from colorlib.models.networks import CourseNet, Residual, UNet, evaluating
+from colorlib.models.networks import CourseNet, Residual, UNet
+from colorlib.models.predict import eval_mode
+from colorlib.system.errors import UsageError
 
 
 @pytest.mark.parametrize("depth", [8, 11])
@@ -114,7 +116,7 @@ def test_a_mirrored_picture_has_mirrored_colors_if_both_are_looked_at():
     for model in halves:
         for parameter in model.parameters():
             nn.init.constant_(parameter, 0)
-        model._look = lambda gray: torch.nn.functional.avg_pool2d(gray, 2)
+        model._forward = lambda gray: torch.nn.functional.avg_pool2d(gray, 2)
     torch.testing.assert_close(halves[1](odd), halves[0](odd))
 
 
@@ -138,6 +140,11 @@ def test_a_wrong_input_is_explained(model, gray, message):
         model(3, width=4)(gray)
 
 
+def test_a_course_net_without_channels_is_refused():
+    with pytest.raises(UsageError, match="width of 1 or more, got 0"):
+        CourseNet(3, width=0)
+
+
 @pytest.mark.parametrize("name", ["width", "depth", "patch"])
 def test_a_unet_of_nothing_is_refused(name):
     with pytest.raises(ValueError, match="of 1 or more"):
@@ -146,7 +153,7 @@ def test_a_unet_of_nothing_is_refused(name):
 
 def test_what_fails_while_evaluating_leaves_the_mode_as_it_was():
     model = UNet(2, width=4, depth=1).train()
-    with pytest.raises(ValueError, match="gray must be"), evaluating(model):
+    with pytest.raises(ValueError, match="gray must be"), eval_mode(model):
         assert not model.training
         assert not torch.is_grad_enabled()
         model(torch.zeros(1, 3, 8, 8))

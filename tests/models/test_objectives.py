@@ -12,6 +12,7 @@ from colorlib.color import bins
 from colorlib.models.features import Features
 from colorlib.models.objectives import ABClassification, ABRegression, Perceptual, RGBRegression
 from colorlib.models.recipe import Recipe
+from colorlib.system.errors import UsageError
 
 RGB = torch.randint(0, 256, (2, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
@@ -79,7 +80,7 @@ def test_the_loss_of_a_classifier_is_equation_2_written_densely(samples):
     near = squared <= squared.topk(5, dim=1, largest=False).values[:, -1:]
     z = torch.where(near, (-squared / 50).exp(), 0)
     z = z / z.sum(1, keepdim=True)
-    prior = bins.prior(bins.count([color.to_tensor(samples.rgb[:50])]))
+    prior = bins.smoothed_prior(bins.count_bins([color.to_tensor(samples.rgb[:50])]))
     w = 1 / (0.5 * prior + 0.5 / 261)
     v = (w / (prior * w).sum())[z.argmax(1)]
     expected = -(v * (z * output.log_softmax(1)).sum(1)).mean()
@@ -88,14 +89,14 @@ def test_the_loss_of_a_classifier_is_equation_2_written_densely(samples):
         -(z * output.log_softmax(1)).sum(1).mean().item(), rel=1e-3)
 
 
-def test_a_classifier_may_answer_at_half_the_size():
+def test_a_classifier_may_answer_with_a_value_for_each_patch():
     """Then the truth is the mean of each 2 x 2 pixels."""
     small = torch.randn(2, 261, 8, 8, generator=torch.Generator().manual_seed(0))
     mean = ab_of(RGB).reshape(2, 2, 8, 2, 8, 2).mean((3, 5))
     numbers, shares = bins.soft_encode(mean)
     expected = -(torch.zeros(2, 261, 8, 8).scatter(1, numbers, shares) * small.log_softmax(1)).sum(1).mean()
-    assert ABClassification().loss(small, RGB).item() == pytest.approx(expected.item(), rel=1e-3)
-    assert ABClassification().decode(small, 100 * color.to_gray(RGB)).shape == RGB.shape
+    assert ABClassification(1).loss(small, RGB).item() == pytest.approx(expected.item(), rel=1e-3)
+    assert ABClassification(1).decode(small, 100 * color.to_gray(RGB)).shape == RGB.shape
 
 
 def test_a_certain_classifier_decodes_to_its_bin_at_any_temperature():
@@ -105,7 +106,7 @@ def test_a_certain_classifier_decodes_to_its_bin_at_any_temperature():
         rgb = ABClassification(temperature=temperature).decode(one_hot(where), L)
         lab = skimage.color.rgb2lab(rgb.numpy(), channel_axis=1)[0, :, 1, 1]
         assert lab.tolist() == pytest.approx([60, 20, 30], abs=0.05)
-    assert ABClassification().at(0.7).temperature == 0.7
+    assert ABClassification().with_temperature(0.7).temperature == 0.7
 
 
 @pytest.mark.parametrize("settings", [{"rebalance": 1.5}, {"temperature": -1}])
@@ -121,7 +122,7 @@ def tiny_features():
 
 def test_the_perceptual_loss_adds_the_difference_of_unit_features():
     network, base = tiny_features(), ABRegression("l2")
-    objective = Perceptual(base, weight=0.3, network=network, base_weight=2)
+    objective = Perceptual(base, weight=0.3, feature_network=network, base_weight=2)
     output = torch.randn(2, 2, 16, 16, generator=torch.Generator().manual_seed(0)) / 5
     decoded = base.decode(output, 100 * color.to_gray(RGB))
     differences = []
@@ -135,7 +136,7 @@ def test_the_perceptual_loss_adds_the_difference_of_unit_features():
 
 def test_the_difference_in_features_can_be_descended(samples):
     rgb = color.to_tensor(samples.rgb[:8])
-    objective = Perceptual(ABRegression(), weight=1, network=tiny_features(), base_weight=0)
+    objective = Perceptual(ABRegression(), weight=1, feature_network=tiny_features(), base_weight=0)
     output = torch.zeros(8, 2, 16, 16, requires_grad=True)
     optimizer = torch.optim.Adam([output], 0.02)
     before = objective.loss(output, rgb).item()
@@ -146,11 +147,45 @@ def test_the_difference_in_features_can_be_descended(samples):
     assert objective.loss(output, rgb).item() < before / 2
 
 
-def test_perception_without_its_network_is_the_base():
-    output = ab_of(RGB) / 90
-    assert Perceptual(ABRegression("l2")).loss(output, RGB) == ABRegression("l2").loss(output, RGB)
-    with pytest.raises(ValueError, match="one of vgg16, alexnet, classifier"):
+def test_features_that_do_not_exist_are_named():
+    with pytest.raises(UsageError, match="one of vgg16, alexnet, classifier"):
         Perceptual(features="vgg19")
+
+
+@pytest.mark.parametrize(("objective", "channels"), [
+    (Perceptual(weight=50), 2),
+    (Perceptual(base_weight=0.0), 2),
+    (Perceptual(ABClassification(), feature_network=tiny_features()), 261),
+    (ABClassification(), 261),
+])
+def test_an_objective_that_needs_the_training_images_refuses_to_compute_without_them(objective, channels):
+    """Computed without, it would be another loss: that of the base, or one without rebalancing."""
+    with pytest.raises(UsageError, match=r"objective\.fitted_to\(training images\) first"):
+        objective.loss(torch.zeros(2, channels, 16, 16), RGB)
+
+
+RARITY = torch.linspace(0.1, 10, 261)
+
+
+def test_a_tilt_changes_the_colors_by_bayes_rule():
+    """Softmax of logits + t log w is proportional to p w^t: the mean color with those probabilities, in NumPy."""
+    logits = torch.randn(1, 261, 1, 1, generator=torch.Generator().manual_seed(0))
+    probabilities = np.exp(logits.numpy().ravel()) * RARITY.numpy() ** 0.5
+    expected = probabilities / probabilities.sum() @ bins.bin_centers().numpy()
+    tilted = ABClassification(1, 1, tilt=0.5, rarity=RARITY.tolist())
+    rgb = tilted.decode(logits.expand(1, 261, 8, 8), torch.full((1, 1, 8, 8), 50.0))
+    np.testing.assert_allclose(skimage.color.rgb2lab(rgb[0].numpy(), channel_axis=0)[1:, 3, 3], expected, atol=0.05)
+
+
+def test_a_tilt_is_no_part_of_the_loss():
+    output = torch.randn(2, 261, 16, 16, generator=torch.Generator().manual_seed(0))
+    assert ABClassification(1, tilt=0.5, rarity=RARITY.tolist()).loss(output, RGB) == ABClassification(1).loss(output, RGB)
+
+
+@pytest.mark.parametrize("rarity", [[], [1.0] * 260])
+def test_a_tilt_needs_the_rarity_of_every_bin(rarity):
+    with pytest.raises(UsageError, match="rarity of each of the 261 bins, got"):
+        ABClassification(tilt=0.5, rarity=rarity)
 
 
 def test_a_recipe_names_objectives_and_their_settings():

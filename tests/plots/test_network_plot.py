@@ -1,30 +1,28 @@
-"""The drawing of a network, against its plan worked out by hand."""
+"""The drawing of a network, compared with its plan by hand."""
 
 import pytest
 import torch
 
 from colorlib.models.networks import CourseNet, UNet
-from colorlib.plots.network import blocks, draw_network
+from colorlib.plots.network import conv_shapes, draw_network
 
 
-def test_the_blocks_are_what_the_convolutions_put_out():
+def test_shapes_of_the_convolutions():
     model = CourseNet(3, depth=8, width=4)
-    found = blocks(model, 32)
-    assert [block.channels for block in found] == [4, 8, 16, 16, 8, 4, 4, 3]
-    assert [block.height for block in found] == [16, 8, 8, 8, 8, 16, 32, 32]
-    assert [block.stride for block in found] == [2, 2, 1, 1, 1, 1, 1, 1]
-    assert [block.dilation for block in found] == [1, 1, 1, 2, 1, 1, 1, 1]
+    channels, heights, _ = zip(*conv_shapes(model, 32).values(), strict=True)
+    assert channels == (4, 8, 16, 16, 8, 4, 4, 3)
+    assert heights == (16, 8, 8, 8, 8, 16, 32, 32)
     assert model.training
     with pytest.raises(ValueError, match="at least 8 x 8"):
-        blocks(model, 4)
+        conv_shapes(model, 4)
     assert model.training
     assert not any(module._forward_hooks for module in model.modules())
-    assert torch.equal(model.layers[2].running_mean, torch.zeros(4)), "looking must not teach batch norm"
+    assert torch.equal(model.layers[2].running_mean, torch.zeros(4)), "batch norm is unchanged"
 
 
-def test_a_unet_is_drawn_in_the_order_of_its_layers():
-    found = blocks(UNet(2, width=4, depth=2, mirror=True), 16)
-    assert [(block.channels, block.height, block.kernel) for block in found] == [
+def test_convolutions_of_a_unet_are_in_the_order_of_its_layers():
+    shapes = conv_shapes(UNet(2, width=4, depth=2, mirror=True), 16)
+    assert [(channels, height, layer.kernel_size[0]) for layer, (channels, height, _) in shapes.items()] == [
         (4, 16, 3), (4, 16, 3), (4, 16, 3), (8, 8, 3), (8, 8, 3), (8, 8, 3), (4, 8, 1), (4, 16, 3), (4, 16, 3),
         (2, 16, 3)]
 

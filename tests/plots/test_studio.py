@@ -1,8 +1,11 @@
-"""The page for one's own photos, without a browser: what a reader does, and what they then see."""
+"""The page to color photos, without a browser: actions of a user, and what the page then shows."""
 
 import base64
+import errno
 import io
 import re
+import struct
+import zlib
 from datetime import datetime
 
 import numpy as np
@@ -15,6 +18,7 @@ from colorlib.models.recipe import Recipe
 from colorlib.models.weights import save_weights
 from colorlib.plots.studio import Studio
 from colorlib.system import paths
+from colorlib.system.errors import PictureError
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,7 @@ def test_a_sample_is_shown_in_color_at_once(studio):
     assert np.ptp(pixels, axis=2).max() > 10
 
 
-def test_an_upload_takes_its_place(studio):
+def test_an_upload_replaces_the_sample(studio):
     upload(studio, "mine.png", png((60, 30), "white"))
     assert seen(studio).shape == (30, 60, 3)
     assert studio.name == "mine.png"
@@ -68,15 +72,15 @@ def test_an_upload_takes_its_place(studio):
     assert studio.message.value == "first of several pictures"
 
 
-def test_ipywidgets_7_hands_uploads_out_by_name(studio):
+def test_uploads_of_ipywidgets_7(studio):
     class Seven:
         value = {"mine.png": {"metadata": {"name": "mine.png"}, "content": png((40, 30), "white")}}  # noqa: RUF012
     studio.upload = Seven()
-    studio._uploaded()
+    studio._on_upload()
     assert seen(studio).shape == (30, 40, 3)
 
 
-def test_a_folder_takes_the_place_of_the_samples(studio, tmp_path):
+def test_photos_of_a_folder_replace_the_samples(studio, tmp_path):
     for name in ("b.png", "a.png"):
         (tmp_path / name).write_bytes(png((50, 20), "white"))
     (tmp_path / "notes.txt").write_text("not a photo")
@@ -88,17 +92,48 @@ def test_a_folder_takes_the_place_of_the_samples(studio, tmp_path):
     studio.sample.label = "b"
     assert "b.png: No such file" in studio.message.value
     studio.folder.value = str(tmp_path / "gone")
+    assert "gone: No such file" in studio.message.value
+    studio.folder.value = str(tmp_path / "notes.txt")
+    assert "notes.txt: Not a directory" in studio.message.value
+    (tmp_path / "empty").mkdir()
+    studio.folder.value = str(tmp_path / "empty")
     assert "there are no photos in" in studio.message.value
     assert studio.name == "a.png"
 
 
-def test_what_is_no_photo_is_said_and_the_last_one_stays(studio):
+def test_a_file_that_is_no_photo_is_reported_and_the_last_photo_stays(studio):
     before = studio.picture.value
     upload(studio, "notes.txt", b"not a photo")
     assert "notes.txt cannot be used: it is no picture" in studio.message.value
     assert studio.picture.value == before
     upload(studio, "mine.png", png((60, 30), "white"))
     assert studio.message.value == ""
+
+
+@pytest.mark.parametrize(("error", "text"), [
+    (MemoryError(), "too little memory"),
+    (OSError(errno.EIO, "Input/output error", "photo.png"), "photo.png: Input/output error"),
+    (PictureError("photo.png", "damaged", "it is damaged"), "photo.png cannot be used"),
+])
+@pytest.mark.parametrize("act", [
+    lambda studio: setattr(studio.saturation, "value", 0.5),
+    lambda studio: setattr(studio.weights, "index", 1),
+    lambda studio: upload(studio, "mine.png", png((60, 30), "white")),
+    lambda studio: studio.button.click(),
+])
+def test_errors_of_every_action_are_shown_on_the_page(act, error, text, studio, monkeypatch):
+    def fail(*arguments):
+        raise error
+    monkeypatch.setattr(Colorizer, "__call__", fail)
+    act(studio)
+    assert text in studio.message.value
+
+
+def test_a_photo_that_is_too_large_is_reported(studio):
+    data = png((8, 8), "white")
+    header = b"IHDR" + struct.pack(">II", 12_000, 12_000) + data[24:29]
+    upload(studio, "large.png", data[:12] + header + struct.pack(">I", zlib.crc32(header)) + data[33:])
+    assert "large.png cannot be used: 12000 x 12000 pixels take" in studio.message.value
 
 
 def test_the_compare_slider_goes_from_gray_to_color(studio):
@@ -111,7 +146,7 @@ def test_the_compare_slider_goes_from_gray_to_color(studio):
     assert spread[2] > 5
 
 
-def test_the_picture_is_what_the_colorizer_makes_with_what_is_set(studio):
+def test_the_picture_is_the_colorizers_with_these_settings(studio):
     def expected(*settings):
         return np.asarray(Colorizer(studio.weights.value)(Image.open(studio.sample.value), *settings)).astype(int)
 
@@ -122,11 +157,11 @@ def test_the_picture_is_what_the_colorizer_makes_with_what_is_set(studio):
     assert np.array_equal(seen(studio), expected(0.9, 0.3))
 
 
-def test_where_it_is_unsure_is_brighter(studio):
+def test_uncertain_places_are_brighter(studio):
     studio.weights.value = studio.weights.options[1]
     with torch.no_grad():
         studio.colorizer.model.head[0].weight *= 100                      # sure of some colors, here and there
-    studio.unsure.value = True
+    studio.uncertainty.value = True
     bits = studio.colorizer.uncertainty(Image.open(studio.sample.value))
     heat = torch.tensor(seen(studio)).sum(-1).float()
     heat = torch.nn.functional.adaptive_avg_pool2d(heat[None], bits.shape)[0]
@@ -143,12 +178,12 @@ def test_sliders_wait_for_a_photo_that_can_be_opened(weights, tmp_path):
     assert seen(studio).shape == (30, 60, 3)
 
 
-def test_only_weights_that_classify_have_a_temperature(studio):
+def test_only_weights_with_a_distribution_have_a_temperature(studio):
     assert studio.temperature.disabled
     studio.weights.value = studio.weights.options[1]
     assert not studio.temperature.disabled
     assert studio.temperature.value == 0.38
-    assert not studio.unsure.disabled
+    assert not studio.uncertainty.disabled
 
 
 def test_the_download_is_the_photo_at_its_full_size(studio, weights):
@@ -166,7 +201,7 @@ def test_the_download_is_the_photo_at_its_full_size(studio, weights):
     assert studio.download.value == "", "a download of other settings would mislead"
 
 
-def test_every_slider_goes_from_none_to_all(studio):
+def test_ranges_of_the_sliders(studio):
     ends = {slider.description: (slider.min, slider.max) for slider in
             (studio.compare, studio.saturation, studio.temperature)}
     assert ends == {"gray to color": (0, 1), "saturation": (0, 2), "temperature": (0, 1)}

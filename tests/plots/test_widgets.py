@@ -1,4 +1,4 @@
-"""The sliders, without a browser: what their pictures show for every position."""
+"""The sliders, without a browser: their pictures at every position."""
 
 import base64
 import io
@@ -36,7 +36,7 @@ def pixels(rgb, scale):
     return color.to_uint8(rgb).permute(1, 2, 0).numpy().repeat(scale, 0).repeat(scale, 1)
 
 
-def test_it_goes_from_gray_over_predicted_to_actual_for_each_image():
+def test_compare_slider_fades_from_gray_to_predicted_to_actual():
     picture, position, number = parts(compare_slider(GRAY, PREDICTED, ACTUAL, height=64))
     for i in range(3):
         number.value = i + 1
@@ -46,14 +46,14 @@ def test_it_goes_from_gray_over_predicted_to_actual_for_each_image():
             assert np.abs(difference).max() <= (name == "gray"), (i, name)         # a rounding, where Lab is between
 
 
-def test_another_image_is_shown_at_the_same_position():
+def test_another_image_keeps_the_position():
     picture, position, number = parts(compare_slider(GRAY, PREDICTED, ACTUAL, height=16))
     position.label = "actual"
     number.value = 3
     assert np.array_equal(shown(picture), pixels(ACTUAL[2], 1))
 
 
-def test_between_two_pictures_it_shows_their_blend_and_says_how_much():
+def test_positions_between_two_pictures_show_their_blend():
     picture, position, _ = parts(compare_slider(GRAY, PREDICTED, ACTUAL, height=16))
     position.label = "50% actual"
     blend = (PREDICTED[0].float() + ACTUAL[0].float()) / 2
@@ -66,7 +66,7 @@ def test_every_position_is_labeled_once_in_order():
     assert [labels.index(name) for name in ("gray", "predicted", "actual")] == [0, 10, 20]
 
 
-def test_nothing_is_made_while_sliding_and_no_image_before_it_is_picked(monkeypatch):
+def test_blends_are_computed_when_an_image_is_chosen(monkeypatch):
     made = []
     save = Image.Image.save
     monkeypatch.setattr(Image.Image, "save", lambda *args: made.append(args) or save(*args))
@@ -80,7 +80,7 @@ def test_nothing_is_made_while_sliding_and_no_image_before_it_is_picked(monkeypa
     assert len(made) == 64
 
 
-def test_a_reader_without_a_kernel_sees_gray_predicted_and_actual():
+def test_without_a_kernel_a_still_picture_is_shown():
     slider = compare_slider(GRAY, PREDICTED, ACTUAL, height=16)
     if not hasattr(ipywidgets.Widget, "_repr_mimebundle_"):
         pytest.skip("ipywidgets 7 shows no picture in place of a widget")
@@ -96,7 +96,7 @@ def test_a_reader_without_a_kernel_sees_gray_predicted_and_actual():
     ((GRAY, PREDICTED[..., :8], ACTUAL), "the same images at one size"),
     ((ACTUAL, PREDICTED, ACTUAL), "color.to_gray"),
 ])
-def test_pictures_that_do_not_belong_together_are_refused(pictures, message):
+def test_pictures_of_different_numbers_or_sizes_raise(pictures, message):
     with pytest.raises(ValueError, match=message):
         compare_slider(*pictures)
 

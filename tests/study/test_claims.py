@@ -1,4 +1,4 @@
-"""Verdicts on made-up trainings: the interval against SciPy's own, the words by hand."""
+"""Verdicts on invented trainings: the interval against SciPy's, the words by hand."""
 
 import pytest
 from scipy import stats
@@ -13,21 +13,21 @@ def rows(metric="psnr", **variants):
             for seed, value in enumerate(values)]
 
 
-def test_the_interval_is_students_of_the_paired_differences():
-    ours, theirs = [3.0, 5.0, 4.5, 4.0], [2.0, 2.5, 3.0, 3.5]
-    verdict = Claim("", "psnr", "a", "b", 0.1).judge(rows(a=ours, b=theirs))
-    expected = stats.ttest_rel(ours, theirs).confidence_interval(0.95)
+def test_the_interval_is_students_t_of_the_paired_differences():
+    values, references = [3.0, 5.0, 4.5, 4.0], [2.0, 2.5, 3.0, 3.5]
+    verdict = Claim("", "psnr", "a", "b", 0.1).judge(rows(a=values, b=references))
+    expected = stats.ttest_rel(values, references).confidence_interval(0.95)
     assert (verdict.low, verdict.high) == pytest.approx((expected.low, expected.high))
     assert verdict.effect == pytest.approx(1.375)
     assert verdict.seeds == 4
 
 
-@pytest.mark.parametrize(("ours", "kind", "expected"), [
+@pytest.mark.parametrize(("values", "kind", "expected"), [
     ([2.0, 2.1, 1.9], "better", "confirmed"),
     ([-2.0, -2.1, -1.9], "better", "refuted"),
     ([0.01, -0.01, 0.02], "better", "no difference that matters"),
     ([5.0, -5.0, 1.0], "better", "not enough evidence"),
-    ([0.05, 0.05001, 0.0499], "better", "no difference that matters"),      # surely there, and too small to matter
+    ([0.05, 0.05001, 0.0499], "better", "no difference that matters"),      # certain, and too small to matter
     ([2.0, 2.1, 1.9], "similar", "refuted"),
     ([-2.0, -2.1, -1.9], "similar", "refuted"),
     ([0.01, -0.01, 0.02], "similar", "confirmed"),
@@ -37,9 +37,9 @@ def test_the_interval_is_students_of_the_paired_differences():
     ([-2.0, -2.1, -1.9], "no worse", "refuted"),
     ([5.0, -5.0, 1.0], "no worse", "not enough evidence"),
 ])
-def test_the_words_by_hand(ours, kind, expected):
+def test_verdicts_by_hand(values, kind, expected):
     claim = Claim("", "psnr", "a", "b", smallest_effect=0.5, kind=kind)
-    assert claim.judge(rows(a=ours, b=[0.0, 0.0, 0.0])).word == expected
+    assert claim.judge(rows(a=values, b=[0.0, 0.0, 0.0])).word == expected
     assert expected in VERDICTS
 
 
@@ -54,22 +54,22 @@ def test_less_error_is_better_and_more_psnr():
         assert found.word == expected, metric
 
 
-def test_garish_is_no_better_than_dull():
+def test_too_colorful_is_no_better_than_dull():
     """The colorfulness of the truth is 1: 1.4 is further from it than 0.7."""
-    found = rows("colorfulness", garish=[1.4, 1.41, 1.39], dull=[0.7, 0.71, 0.69])
-    verdict = Claim("", "colorfulness", "garish", "dull", 0.05).judge(found)
+    found = rows("colorfulness", vivid=[1.4, 1.41, 1.39], dull=[0.7, 0.71, 0.69])
+    verdict = Claim("", "colorfulness", "vivid", "dull", 0.05).judge(found)
     assert verdict.word == "refuted"
     assert verdict.effect == pytest.approx(-0.1)
 
 
-def test_garish_is_not_similar_to_dull_though_both_are_as_far_from_the_truth():
-    found = rows("colorfulness", garish=[1.3, 1.31, 1.29], dull=[0.7, 0.71, 0.69])
-    verdict = Claim("", "colorfulness", "garish", "dull", 0.05, kind="similar").judge(found)
+def test_too_colorful_is_not_similar_to_dull():
+    found = rows("colorfulness", vivid=[1.3, 1.31, 1.29], dull=[0.7, 0.71, 0.69])
+    verdict = Claim("", "colorfulness", "vivid", "dull", 0.05, kind="similar").judge(found)
     assert verdict.word == "refuted"
     assert verdict.effect == pytest.approx(0.6)
 
 
-def test_the_truth_may_be_one_side():
+def test_a_number_may_be_one_side():
     claim = Claim("duller", "colorfulness", 1.0, "a", 0.05, direction="more")
     verdict = claim.judge(rows("colorfulness", a=[0.5, 0.55, 0.45]))
     assert verdict.word == "confirmed"
@@ -77,8 +77,8 @@ def test_the_truth_may_be_one_side():
 
 
 def test_seeds_that_failed_on_one_side_are_left_out():
-    some = rows(a=[2.0, 2.1, 1.9], b=[0.0, 0.0, 0.0])
-    some[4] = Row("b", 1, "ValueError: no", "", "", {})
-    assert Claim("", "psnr", "a", "b", 0.5).judge(some).seeds == 2
+    found = rows(a=[2.0, 2.1, 1.9], b=[0.0, 0.0, 0.0])
+    found[4] = Row("b", 1, "ValueError: no", "", "", {})
+    assert Claim("", "psnr", "a", "b", 0.5).judge(found).seeds == 2
     assert Claim("", "psnr", "a", "b", 0.5).judge(rows(a=[2.0], b=[0.0])).word == "not enough evidence"
     assert Claim("", "psnr", "a", "b", 0.5).judge([]).seeds == 0

@@ -1,4 +1,4 @@
-"""Full, small, read-only and vanished disks, and other processes on them: nothing that was learned is lost."""
+"""Training on full, small and read-only disks and in deleted folders, and synced atomic writes."""
 
 import os
 import shutil
@@ -12,8 +12,8 @@ import pytest
 from tiny import CONFIG, RECIPE, as_kind, contents
 
 from colorlib.data.images import Images
-from colorlib.system import files as writing
 from colorlib.system.errors import RunError, WriteError, cannot_write
+from colorlib.system.files import write_atomic
 from colorlib.training import runs
 from colorlib.training.checkpoints import load_state
 from colorlib.training.loop import fit
@@ -36,7 +36,7 @@ def small_disk(tmp_path):
 
 
 class Disturbed(Images):
-    """Images before whose third batch ``before`` is called, and before whose sixth ``after``."""
+    """Images that call ``before`` ahead of the third batch, and ``after`` ahead of the sixth."""
 
     def batches(self, *arguments):
         for i, batch in enumerate(super().batches(*arguments)):
@@ -58,10 +58,10 @@ def fill(folder):
             file.write(bytes(4096))
 
 
-def test_a_disk_that_is_full_for_a_while_costs_nothing(split, small_disk, tmp_path):
+def test_a_disk_that_is_full_for_a_while_leaves_the_same_run(split, small_disk, tmp_path):
     folder, _ = small_disk
     config = replace(CONFIG, num_epochs=1, save_seconds=0)
-    whole = fit(RECIPE, *split, config, tmp_path / "whole")
+    undisturbed = fit(RECIPE, *split, config, tmp_path / "undisturbed")
     train = disturbed(split[0], lambda: fill(folder), (folder / "filling").unlink)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
@@ -69,11 +69,11 @@ def test_a_disk_that_is_full_for_a_while_costs_nothing(split, small_disk, tmp_pa
     assert [str(warning.message).split(": ")[0] for warning in warned] == [f"NOT SAVED at step {n}" for n in (3, 4, 5)]
     assert all("the disk is full. Make room" in str(warning.message) for warning in warned)
     assert run.saved
-    assert contents(run) == contents(whole)
+    assert contents(run) == contents(undisturbed)
     assert not list(folder.glob("run/*.tmp"))
 
 
-def test_a_disk_that_stays_full_returns_what_was_learned_and_says_so(split, small_disk):
+def test_a_disk_that_stays_full_returns_the_run_with_a_warning(split, small_disk):
     folder, _ = small_disk
     config = replace(CONFIG, num_epochs=1)
     with pytest.warns(UserWarning, match="NOT SAVED at step 8"):
@@ -85,7 +85,7 @@ def test_a_disk_that_stays_full_returns_what_was_learned_and_says_so(split, smal
     assert fit(RECIPE, *split, config, folder / "run").saved
 
 
-def test_a_disk_that_is_full_or_read_only_from_the_start_is_told_before_training(split, small_disk):
+def test_a_disk_that_is_full_or_read_only_at_the_start_is_an_error_before_training(split, small_disk):
     folder, remount = small_disk
     fill(folder)
     with pytest.raises(WriteError, match="cannot write in .*run: the disk is full"):
@@ -95,17 +95,17 @@ def test_a_disk_that_is_full_or_read_only_from_the_start_is_told_before_training
         fit(RECIPE, *split, CONFIG, folder / "run")
 
 
-def test_a_vanished_folder_is_written_anew(split, tmp_path):
+def test_a_deleted_run_directory_is_written_again(split, tmp_path):
     config = replace(CONFIG, num_epochs=1, save_seconds=0)
-    whole = fit(RECIPE, *split, config, tmp_path / "whole")
+    undisturbed = fit(RECIPE, *split, config, tmp_path / "undisturbed")
     train = disturbed(split[0], lambda: shutil.rmtree(tmp_path / "run"), lambda: None)
     run = fit(RECIPE, train, split[1], config, tmp_path / "run")
-    assert {"previous.ckpt": contents(whole)["previous.ckpt"], **contents(run)} == contents(whole)
+    assert contents(run) == contents(undisturbed)
 
 
-def test_a_folder_that_vanishes_later_is_written_anew_and_still_locked(split, tmp_path):
-    """In the second epoch, when there are best weights to lose."""
-    whole = fit(RECIPE, *split, CONFIG, tmp_path / "whole")
+def test_a_run_directory_deleted_in_the_second_epoch_is_written_again_and_still_locked(split, tmp_path):
+    """By the second epoch there are best weights to lose."""
+    undisturbed = fit(RECIPE, *split, CONFIG, tmp_path / "undisturbed")
     calls, removed = count(), []
 
     def remove():
@@ -120,39 +120,39 @@ def test_a_folder_that_vanishes_later_is_written_anew_and_still_locked(split, tm
 
     train = disturbed(split[0], remove, expect_locked)
     run = fit(RECIPE, train, split[1], replace(CONFIG, save_seconds=0), tmp_path / "run")
-    assert contents(run)["best.safetensors"] == contents(whole)["best.safetensors"]
+    assert contents(run)["best.safetensors"] == contents(undisturbed)["best.safetensors"]
     assert run.saved
     assert removed
 
 
-def test_a_run_that_another_process_began_in_the_same_place_is_left_alone(tmp_path):
-    with runs.RunDir(tmp_path / "run", {"of": "ours"}) as ours:
+def test_a_run_of_another_process_in_the_same_folder_is_not_overwritten(tmp_path):
+    with runs.RunDir(tmp_path / "run", {"of": "first"}) as first:
         shutil.rmtree(tmp_path / "run")
-        with runs.RunDir(tmp_path / "run", {"of": "theirs"}) as theirs:
-            theirs.save({"history": [], "step": 1, "ends_epoch": False})
+        with runs.RunDir(tmp_path / "run", {"of": "second"}) as second:
+            second.save({"history": [], "step": 1, "ends_epoch": False})
             with pytest.raises(WriteError, match="another process trains there"):
-                ours.save({"history": [], "step": 2, "ends_epoch": False})
+                first.save({"history": [], "step": 2, "ends_epoch": False})
             assert load_state(tmp_path / "run" / "last.ckpt")["step"] == 1
 
 
-def test_a_disk_too_small_for_the_whole_run_is_told_before_training(split, small_disk):
+def test_a_disk_too_small_for_the_run_is_an_error_before_training(split, small_disk):
     folder, _ = small_disk
     large = replace(RECIPE, options={"depth": 11, "width": 16})
-    with pytest.raises(WriteError, match=r"a run takes \d+ MiB, and the disk has \d+ MiB left. Make room"):
+    with pytest.raises(WriteError, match=r"a run needs up to \d+ MiB, and the disk has \d+ MiB left. Make room"):
         fit(large, *split, CONFIG, folder / "run")
     assert not (folder / "run" / "last.ckpt").exists()
 
 
-def test_files_and_their_folder_reach_the_disk_before_and_after_the_rename(tmp_path, monkeypatch):
-    """A power cut keeps only what was synced: the content must be, before the name says that it is there."""
+def test_a_file_is_synced_before_its_rename_and_the_folder_after(tmp_path, monkeypatch):
+    """A power loss keeps only what was synced: the content must be on the disk before the name."""
     events = []
     fsync, rename = os.fsync, Path.replace
     monkeypatch.setattr(os, "fsync", lambda number: (events.append(Path(f"/proc/self/fd/{number}").readlink().name),
                                                      fsync(number)))
     monkeypatch.setattr(Path, "replace", lambda path, target: (events.append("rename"), rename(path, target))[1])
-    writing.write_atomic(tmp_path / "file", b"new")
+    write_atomic(tmp_path / "file", b"new")
     assert events == [f".file.{os.getpid()}.tmp", "rename", tmp_path.name]
 
 
-def test_an_error_of_no_known_kind_speaks_for_itself():
+def test_an_unknown_write_error_keeps_its_text():
     assert str(cannot_write(Path("out"), OSError("odd"))) == "cannot write in out: odd. Choose another folder"

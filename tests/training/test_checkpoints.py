@@ -14,7 +14,7 @@ from colorlib.system.errors import ColorlibError, RunError, WriteError
 from colorlib.system.files import expect_writable, write_atomic
 from colorlib.training.checkpoints import load_state, save_state
 
-RECIPE = Recipe("course", "ab-l1", 16, {"depth": 8, "width": 4})
+RECIPE = Recipe("study", "ab-l1", 16, {"depth": 8, "width": 4})
 
 
 def test_weights_rebuild_the_network_from_the_file_alone(tmp_path):
@@ -37,8 +37,8 @@ def test_half_the_bytes_hold_three_digits(tmp_path):
 
 
 def test_options_that_a_network_does_not_have_are_named():
-    with pytest.raises(ValueError, match="the model 'course' cannot be set to {'depht': 8}"):
-        Recipe("course", options={"depht": 8}).build_model()
+    with pytest.raises(ValueError, match="the model 'study' cannot be set to {'depht': 8}"):
+        Recipe("study", options={"depht": 8}).build_model()
 
 
 def test_state_comes_back_and_is_equal_to_the_byte_when_saved_again(tmp_path):
@@ -101,7 +101,7 @@ def test_a_folder_in_the_place_of_a_file_is_told_and_no_room_is_asked_for(tmp_pa
     (lambda whole: b"\x80\x02}q\x00X\x01\x00\x00\x00", "written by torch.save"),
     (lambda whole: b"\x80" + bytes(7) + b"{ a header of 128 bytes", "damaged"),
     (lambda whole: whole.replace(b'recipe', b'resipe'), "no recipe"),
-    (lambda whole: whole.replace(b'course', b'curses'), "'curses'"),
+    (lambda whole: whole.replace(b'study', b'dusty'), "'dusty'"),
 ], ids=["cut early", "cut late", "empty", "torch.save", "pickle", "no pickle", "no recipe", "unknown model"])
 def test_a_weights_file_that_cannot_be_used_is_explained(change, message, tmp_path):
     path = tmp_path / "w.safetensors"
@@ -112,7 +112,7 @@ def test_a_weights_file_that_cannot_be_used_is_explained(change, message, tmp_pa
 
 
 def test_a_missing_weights_file_is_named(tmp_path):
-    with pytest.raises(RunError, match="there is no weights file .*nothing.safetensors"):
+    with pytest.raises(RunError, match="there are no weights .*nothing.safetensors"):
         load_weights(tmp_path / "nothing.safetensors")
 
 

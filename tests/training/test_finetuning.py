@@ -29,7 +29,7 @@ def test_it_begins_with_what_was_learned(tmp_path, home, samples):
     run = finetune(trained.path / "best.safetensors", folder, 1, lr=1e-9, batch_size=16, run_dir=tmp_path / "run")
     before = min(row["valid_loss"] for row in trained.epochs)
     assert run.epochs[0]["valid_loss"] < 2 * before
-    for ours, theirs in zip(run.model.parameters(), load_weights(trained.path / "best.safetensors")[0].parameters(),
+    for ours, theirs in zip(run.last.parameters(), load_weights(trained.path / "best.safetensors")[0].parameters(),
                             strict=True):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny import CONFIG, RECIPE, divide
 
+from colorlib import color
 from colorlib.models.recipe import Recipe
 from colorlib.system import memory
 from colorlib.system.errors import RunError
@@ -52,12 +53,37 @@ def test_nothing_of_the_count_stays_in_memory():
     assert parameters() == before
 
 
-def test_images_too_large_for_any_machine_are_counted_without_taking_memory():
+def test_images_too_large_for_any_machine_are_estimated_without_taking_memory():
     model = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.ReLU())
     before = memory.private_memory()
     need = estimate_footprint(model, loss, 2**20, copies=1)
     assert need.per_image > 2**40
     assert memory.private_memory() - before < 100 * MiB
+
+
+@pytest.mark.parametrize("recipe", [
+    Recipe("study", "rgb-l2", 128, {"width": 16}), Recipe("unet", "ab-l1", 128, {"width": 8, "patch": 2}),
+    Recipe("unet", "bins", 128, {"width": 8, "patch": 2, "full_size": False}, {"rebalance": 1.0})], ids=str)
+@pytest.mark.parametrize("size", [90, 128])
+def test_an_estimate_from_64_px_is_within_30_percent_of_the_count_at_full_size(recipe, size):
+    """Counted at the size itself: all bytes that autograd saves, those of three images less those of two."""
+    objective, model = recipe.build_objective(), recipe.build_model()
+
+    def saved_bytes(images):
+        storages = {}
+
+        def pack(tensor):
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            rgb = torch.zeros(images, 3, size, size, dtype=torch.uint8)
+            kept = objective.loss(model(color.to_gray(rgb)), rgb)
+        assert kept.requires_grad
+        return sum(storage.nbytes() for storage in storages.values())
+
+    need = estimate_footprint(model, lambda model, rgb: objective.loss(model(color.to_gray(rgb)), rgb), size, copies=1)
+    assert need.per_image == pytest.approx(2.5 * (saved_bytes(3) - saved_bytes(2)), rel=0.3)
 
 
 def test_the_micro_batch_is_the_whole_or_equal_parts_that_fit():
@@ -86,8 +112,8 @@ def test_short_of_memory_training_takes_smaller_parts_and_says_so(samples, tmp_p
     assert "160 images at once do not fit, 4 MiB are left of the 100 that a small kernel allows" in out
     assert "micro-batches of 160" not in out
     np.testing.assert_allclose(parts.history["loss"], whole.history["loss"], rtol=1e-5)
-    for ours, theirs in zip(parts.model.parameters(), whole.model.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=0)
+    for in_parts, at_once in zip(parts.last.parameters(), whole.last.parameters(), strict=True):
+        torch.testing.assert_close(in_parts, at_once, atol=1e-4, rtol=0)
 
 
 @WITHOUT_A_GPU
@@ -108,7 +134,7 @@ def test_a_run_keeps_the_micro_batch_that_it_began_with(samples, tmp_path, monke
 def test_one_image_at_once_is_refused_where_batch_norm_has_no_variance(samples, tmp_path):
     train, valid = divide(samples)
     deep = Recipe("unet", "ab-l1", 16, {"width": 4, "depth": 5})
-    with pytest.raises(RunError, match="cannot train on 1 image at once where the network sees 16 px as one pixel"):
+    with pytest.raises(RunError, match="cannot train on 1 image at once where the network reduces 16 px to one value"):
         fit(deep, train, valid, replace(CONFIG, batch_size=1), tmp_path / "refused")
     run = fit(deep, train[:66], valid, replace(CONFIG, batch_size=33, micro_batch=32, num_epochs=1), tmp_path / "run")
     assert len(run.epochs) == 1, "33 images are not 32 and one"

@@ -1,5 +1,6 @@
-"""A run knows itself again: by its settings, its data and its code, and says what differs."""
+"""What makes a run this run: recipe, settings, data and NUMERICS, and no source code."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,10 +8,13 @@ import safetensors.torch
 import torchvision
 from tiny import CONFIG, FILES, RECIPE
 
+from colorlib.data import catalog
+from colorlib.models import recipe
 from colorlib.models.recipe import Recipe
 from colorlib.system.errors import RunError
 from colorlib.training import identity
 from colorlib.training.checkpoints import load_state
+from colorlib.training.identity import default_run_dir
 from colorlib.training.loop import fit
 
 
@@ -22,11 +26,28 @@ def test_another_run_in_the_directory_is_refused_with_every_difference(split, tm
     with pytest.raises(RunError, match=r"data.train was"):
         fit(RECIPE, split[0][1:], split[1], CONFIG, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(identity, "code_digest", lambda source: "0123" if "class CourseNet" in source else "")
-        with pytest.raises(RunError, match=r"code.models was \w+, is now 0123.*delete config.json"):
+        patch.setattr(identity, "NUMERICS", identity.NUMERICS + 1)
+        with pytest.raises(RunError, match=r"a run of another version of colorlib, .*: give another run directory, or delete"):
             fit(RECIPE, *split, CONFIG, tmp_path)
     assert {name: (tmp_path / name).read_bytes() for name in FILES} == before
 
+
+
+def test_a_run_of_the_code_before_is_refused_with_one_sentence(split, tmp_path):
+    """Its config.json held digests of source files."""
+    config = {"recipe": RECIPE.as_dict(), "config": CONFIG.identity(), "data": {}, "code": {"models": "0123abcd"}}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(RunError, match="holds a run of another version of colorlib") as refused:
+        fit(RECIPE, *split, CONFIG, tmp_path)
+    assert str(refused.value).count(". ") == 0
+
+
+def test_a_new_network_objective_or_data_source_changes_no_run(split, monkeypatch):
+    before = default_run_dir(RECIPE, identity.identity(RECIPE, *split, CONFIG), 2)
+    monkeypatch.setattr(recipe, "MODELS", {**recipe.MODELS, "new": None})
+    monkeypatch.setattr(recipe, "OBJECTIVES", {**recipe.OBJECTIVES, "new": None})
+    monkeypatch.setattr(catalog, "DATASETS", {**catalog.DATASETS, "new": None})
+    assert default_run_dir(RECIPE, identity.identity(RECIPE, *split, CONFIG), 2) == before
 
 
 def test_with_its_config_deleted_a_run_goes_on_under_new_settings(split, tmp_path):
@@ -52,33 +73,6 @@ def test_with_its_config_deleted_the_new_settings_count(split, tmp_path, capsys)
 
 
 
-def test_code_is_told_by_what_it_does():
-    code = '"""A file."""\ndef f(x):\n    """Adds."""\n    return x + 1\n'
-    same = "# a comment\ndef f(x):\n\n    return (x + 1)   # more\n"
-    assert identity.code_digest(code) == identity.code_digest(same)
-    assert identity.code_digest(code) != identity.code_digest(code.replace("1", "2"))
-
-
-
-def test_code_is_the_same_in_every_python():
-    """The digest that 3.10, 3.11, 3.12 and 3.13 had for this, each on its own."""
-    assert identity.code_digest('''"""A docstring."""
-from typing import NamedTuple
-
-
-class Point(NamedTuple):
-    x: float = 0.5
-
-
-def shout(name: str, *parts, loud=True, **more) -> str:
-    """Another."""
-    with open(name) as file, open(name, "wb"):
-        text = f"{name!r:>10} and 'quoted' {more['a']}"
-    return text if loud else (lambda x: x[1:, ::2])(parts)
-''') == "487901cb"
-
-
-
 def test_a_run_that_sees_with_another_network_is_another_run(split, tmp_path, monkeypatch):
     monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))
     network = torchvision.models.alexnet().features
@@ -87,7 +81,7 @@ def test_a_run_that_sees_with_another_network_is_another_run(split, tmp_path, mo
     for factor in (1, 2):
         weights["features.0.bias"] *= factor
         safetensors.torch.save_file(weights, tmp_path / "alexnet_features_lpips.safetensors")
-        recipe = Recipe("course", "perceptual", 16, settings={"features": "alexnet"})
+        recipe = Recipe("study", "perceptual", 16, settings={"features": "alexnet"})
         seen.append(identity.identity(recipe, *split, CONFIG))
     assert [name for name in seen[0] if seen[0][name] != seen[1][name]] == ["features"]
     assert "features" not in identity.identity(RECIPE, *split, CONFIG)
@@ -98,5 +92,5 @@ def test_another_number_of_threads_is_noticed(split, tmp_path, capsys):
     fit(RECIPE, *split, replace(CONFIG, num_epochs=1, threads=1), tmp_path)
     assert "notice" not in capsys.readouterr().out
     fit(RECIPE, *split, replace(CONFIG, threads=2), tmp_path)
-    assert "notice: threads was 1, is now 2: the last bits" in capsys.readouterr().out
+    assert "notice: threads was 1, is now 2: from here on, the last bits" in capsys.readouterr().out
 

@@ -11,11 +11,12 @@ import torch
 from tiny import CONFIG, FILES, RECIPE, contents, divide
 
 from colorlib import color
-from colorlib.metrics.pixels import validate
-from colorlib.models.recipe import Recipe, colorize
+from colorlib.models.predict import colorize
+from colorlib.models.recipe import Recipe
 from colorlib.models.weights import load_weights
 from colorlib.system.errors import RunError
 from colorlib.training.config import TrainConfig
+from colorlib.training.footprint import Plan
 from colorlib.training.loop import fit
 from colorlib.training.runs import RunDir, read_history
 from colorlib.training.trainer import Trainer
@@ -39,14 +40,14 @@ def test_a_classifier_learns_by_heart_at_half_size(samples, tmp_path):
     often = replace(few, rgb=np.tile(few.rgb, (150, 1, 1, 1)), labels=np.tile(few.labels, 150))
     recipe = Recipe("unet", "bins", 16, {"width": 8, "depth": 2, "patch": 2, "full_size": False})
     run = fit(recipe, often, few, TrainConfig(num_epochs=1, batch_size=8, lr=0.01, log_every=5), tmp_path)
-    assert run.objective.weights.max() > 2 * run.objective.weights.min(), "rare colors count more"
+    assert run.objective.bin_weights.max() > 2 * run.objective.bin_weights.min(), "rare colors count more"
     assert run.history["loss"][-1] < run.history["loss"][0] / 2
     ab, ab_hat = (color.split_lab(rgb)[1] for rgb in (color.to_tensor(few.rgb), run.colorize(few.rgb)))
     assert (ab_hat - ab).abs().mean() < ab.abs().mean(), "the colors must be better than none"
 
 
 def test_a_classifier_without_rebalancing_trains_in_a_fresh_process(tmp_path, home):
-    """The bins were counted first while the memory of a step was estimated, on tensors without memory."""
+    """The centers of the bins are computed while the memory of a step is estimated."""
     script = ("from colorlib import data\nfrom colorlib.models.recipe import Recipe\n"
               "from colorlib.training import TrainConfig, fit\n"
               "images = data.load('samples', 'train', 16)[:80].hold_out(20)\n"
@@ -128,7 +129,7 @@ def test_without_a_directory_the_same_call_finds_its_own_run(split, home):
 
 def test_fewer_epochs_than_the_run_has_are_refused(split, tmp_path):
     fit(RECIPE, *split, CONFIG, tmp_path)
-    with pytest.raises(RunError, match="holds 2 epochs, more than the 1 asked for"):
+    with pytest.raises(RunError, match="holds 16 steps, more than the 8 of num_epochs=1"):
         fit(RECIPE, *split, replace(CONFIG, num_epochs=1), tmp_path)
 
 
@@ -146,18 +147,45 @@ def test_the_history_has_the_loss_of_every_step_in_it_once(split, tmp_path):
 def test_the_best_weights_are_those_of_the_lowest_validation_loss(split, tmp_path):
     run = fit(RECIPE, *split, replace(CONFIG, num_epochs=4, lr=0.02), tmp_path)
     model, recipe = load_weights(run.path / "best.safetensors")
-    measured = validate(model, recipe.build_objective(), split[1])
-    assert measured["loss"] == pytest.approx(np.nanmin(run.history["valid_loss"]), rel=0.02)   # bfloat16 there
+    with torch.no_grad():
+        rgb = color.to_tensor(split[1].rgb)
+        loss = recipe.build_objective().loss(model(color.to_gray(rgb)), rgb).item()
+    assert loss == pytest.approx(np.nanmin(run.history["valid_loss"]), rel=0.02)   # bfloat16 there
 
 
 def test_weights_worse_than_the_best_are_not_kept(split, tmp_path):
-    trainer = Trainer(RECIPE, split[0], replace(CONFIG, log_every=1), RunDir(tmp_path, {}), None)
-    trainer.learn(next(split[0].batches(32)))
+    config = replace(CONFIG, log_every=1)
+    trainer = Trainer(RECIPE.build_model(), RECIPE.build_objective(), RECIPE, config, Plan("float32", 32), len(split[0]),
+                      RunDir(tmp_path, {}))
+    trainer.train_step(next(split[0].batches(32)))
     for best_loss, kept in [(0.0, False), (float("inf"), True)]:
         trainer.best_loss = best_loss
         trainer.end_epoch(split[1])
         assert (tmp_path / "best.safetensors").exists() == kept
-        trainer.learn(next(split[0].batches(32)))
+        trainer.train_step(next(split[0].batches(32)))
+
+
+def test_last_and_best_are_two_networks_by_name(split, tmp_path):
+    """A high learning rate in the last epoch: the validation gets worse, and only ``last`` with it."""
+    run = fit(RECIPE, *split, replace(CONFIG, num_epochs=8, lr=0.03), tmp_path)
+    losses = [row["valid_loss"] for row in run.epochs]
+    rgb = color.to_tensor(split[1].rgb)
+
+    def loss(model):
+        with torch.no_grad():
+            return run.objective.loss(model.cpu()(color.to_gray(rgb)), rgb).item()
+
+    assert loss(run.best) == pytest.approx(min(losses), rel=0.02)
+    assert loss(run.last) == pytest.approx(losses[-1], rel=0.02)
+    assert np.argmin(losses) < len(losses) - 1, "the last epoch is not the best one, or this tests nothing"
+    torch.testing.assert_close(run.colorize(rgb), colorize(run.last, run.objective, rgb))
+    assert run.output(rgb).shape == (len(rgb), 2, 16, 16)
+
+
+def test_a_trainer_is_built_without_files_and_without_looking_at_memory(split, tmp_path):
+    Trainer(RECIPE.build_model(), RECIPE.build_objective(), RECIPE, CONFIG, Plan("float32", 32), len(split[0]),
+            RunDir(tmp_path / "run", {}))
+    assert not (tmp_path / "run").exists()
 
 
 def test_coloring_one_image_does_not_depend_on_its_neighbors(split):
@@ -170,7 +198,7 @@ def test_coloring_one_image_does_not_depend_on_its_neighbors(split):
 def test_what_fit_returns_colors_like_its_own_files(split, tmp_path):
     run = fit(RECIPE, *split, replace(CONFIG, num_epochs=1, precision="float32"), tmp_path)
     model, recipe = load_weights(tmp_path / "best.safetensors")
-    rgb, model = color.to_tensor(split[1].rgb[:5]), model.to(next(run.model.parameters()).device)
+    rgb, model = color.to_tensor(split[1].rgb[:5]), model.to(next(run.last.parameters()).device)
     torch.testing.assert_close(run.colorize(rgb), colorize(model, recipe.build_objective(), rgb), atol=1e-5, rtol=0)
     for name, column in read_history(tmp_path / "history.csv").items():
         np.testing.assert_array_equal(column, run.history[name])
@@ -194,8 +222,8 @@ def test_sgd_takes_the_step_of_its_definition(samples, tmp_path):
     model, objective = RECIPE.build_model(0), RECIPE.build_objective()
     (rgb,) = few.batches(8, seed=0, epoch=0)
     objective.loss(model(color.to_gray(rgb)), rgb).backward()
-    for ours, theirs in zip(run.model.parameters(), model.parameters(), strict=True):
-        torch.testing.assert_close(ours.cpu(), theirs - 0.5 * theirs.grad, atol=1e-5, rtol=1e-3)
+    for trained, initial in zip(run.last.parameters(), model.parameters(), strict=True):
+        torch.testing.assert_close(trained.cpu(), initial - 0.5 * initial.grad, atol=1e-5, rtol=1e-3)
 
 
 @pytest.mark.parametrize(("change", "message"), [

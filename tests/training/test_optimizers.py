@@ -1,4 +1,4 @@
-"""The course of the learning rate, and the average of the weights, against their definitions."""
+"""Learning rate schedules, optimizers and the EMA of the weights, against their definitions."""
 
 from dataclasses import replace
 
@@ -7,6 +7,7 @@ import torch
 from tiny import CONFIG, RECIPE, divide
 
 from colorlib.system import processor
+from colorlib.training.footprint import Plan
 from colorlib.training.loop import fit
 from colorlib.training.optimizers import OPTIMIZERS, one_cycle, update_ema
 from colorlib.training.runs import RunDir
@@ -30,16 +31,20 @@ def test_one_cycle_is_torchs_own_in_two_phases():
             theirs.step()
 
 
-def test_the_learning_rate_follows_its_schedule_in_training(samples, tmp_path):
+def new_trainer(samples, config, folder):
     train, _ = divide(samples)
-    trainer = Trainer(RECIPE, train, replace(CONFIG, schedule="one-cycle", lr=0.01), RunDir(tmp_path, {}), None)
+    network = RECIPE.build_model(0).to(memory_format=torch.channels_last)        # as fit does: the same last bits
+    return Trainer(network, RECIPE.build_objective(), RECIPE, config, Plan("float32", 32), len(train),
+                   RunDir(folder, {}))
+
+
+def test_the_learning_rate_follows_its_schedule_in_training(samples, tmp_path):
+    trainer = new_trainer(samples, replace(CONFIG, schedule="one-cycle", lr=0.01), tmp_path)
     seen = []
-    for _ in range(trainer.total):
+    for _ in range(trainer.total_steps):
         seen.append(trainer.lr)
         trainer.step += 1
     assert seen == pytest.approx([0.01 * one_cycle((i + 0.5) / 16) for i in range(16)])
-    trainer.step, trainer.halvings = 8, 2
-    assert trainer.lr == pytest.approx(0.01 * one_cycle(8.5 / 16) / 4)
 
 
 def test_momentum_is_the_sum_of_its_definition():
@@ -73,14 +78,14 @@ def test_the_average_is_what_is_measured_and_given_back(samples, tmp_path):
     plain = fit(RECIPE, train, valid, replace(config, ema=0), tmp_path / "plain")
     torch.testing.assert_close(torch.tensor(run.history["loss"]), torch.tensor(plain.history["loss"]))
     average = RECIPE.build_model(0)
-    with processor.computing(threads=1):
-        trainer = Trainer(RECIPE, train, replace(config, ema=0), RunDir(tmp_path / "again", {}), None)
+    with processor.deterministic_torch(threads=1):
+        trainer = new_trainer(samples, replace(config, ema=0), tmp_path / "again")
         for epoch in range(2):
             for rgb in train.batches(32, 0, epoch):
-                trainer.learn(rgb)
+                trainer.train_step(rgb)
                 update_ema(average, trainer.network, 0.9, trainer.step - 1)
-    for ours, theirs in zip(run.model.parameters(), average.parameters(), strict=True):
-        torch.testing.assert_close(ours, theirs)
+    for returned, expected in zip(run.last.parameters(), average.parameters(), strict=True):
+        torch.testing.assert_close(returned, expected)
     assert run.history["valid_loss"][-1] != plain.history["valid_loss"][-1]
 
 
@@ -89,6 +94,6 @@ def test_weight_decay_and_adamw_are_torchs(samples, tmp_path):
     few = samples[:8]
     config = replace(CONFIG, num_epochs=1, batch_size=8, lr=0.05, optimizer="adamw", weight_decay=0.1)
     run = fit(RECIPE, few, samples[8:60], replace(config, precision="float32"), tmp_path)
-    for after, before in zip(run.model.parameters(), RECIPE.build_model(0).parameters(), strict=True):
+    for after, before in zip(run.last.parameters(), RECIPE.build_model(0).parameters(), strict=True):
         assert (after - before * (1 - 0.05 * 0.1)).abs().max() <= 0.05001
         assert (after - before).abs().max() > 0.03

@@ -1,4 +1,4 @@
-"""Colors against scikit-image, and against colors worked out by hand."""
+"""Conversions against scikit-image, and cases computed by hand."""
 
 from itertools import product
 
@@ -12,7 +12,7 @@ from colorlib import color
 
 
 def corners() -> torch.Tensor:
-    """The eight corners of the RGB cube as one image (1,3,2,4)."""
+    """Corners of the RGB cube as one image (1,3,2,4)."""
     return torch.tensor(list(product((0.0, 1.0), repeat=3))).T.reshape(1, 3, 2, 4)
 
 
@@ -47,12 +47,12 @@ def test_every_uint8_comes_back_from_lab():
     assert torch.equal(color.to_uint8(color.join_lab(*color.split_lab(rgb))), rgb)
 
 
-def test_gray_is_lightness():
+def test_gray_is_lightness_by_100():
     rgb = random_rgb()
     np.testing.assert_allclose(100 * color.to_gray(rgb)[:, 0].numpy(), skimage_lab(rgb)[:, 0], atol=1e-3)
 
 
-def test_the_gray_photo_has_the_same_lightness_and_no_color():
+def test_gray_to_rgb_keeps_the_lightness_without_color():
     rgb = random_rgb()
     lab = skimage_lab(color.gray_to_rgb(color.to_gray(rgb)))
     np.testing.assert_allclose(lab[:, 0], skimage_lab(rgb)[:, 0], atol=1e-3)
@@ -79,19 +79,19 @@ def test_gradients_are_finite_at_and_beyond_the_edges(value):
     assert torch.isfinite(rgb.grad).all()
 
 
-def test_clipping_keeps_lightness_and_hue_and_reaches_the_edge_of_the_gamut():
+def test_clipping_keeps_lightness_and_hue_and_reaches_the_gamut_boundary():
     L = torch.linspace(5, 95, 19).reshape(1, 1, 1, 19).expand(1, 1, 12, 19)
     hue = torch.linspace(0, 2 * torch.pi, 13)[:12].reshape(1, 1, 12, 1).expand(1, 1, 12, 19)
     ab = torch.cat([150 * hue.cos(), 150 * hue.sin()], dim=1)
-    shown = skimage_lab(color.join_lab(L, ab))
-    np.testing.assert_allclose(shown[:, :1], L, atol=0.3)
-    direction = shown[:, 1:] / np.linalg.norm(shown[:, 1:], axis=1, keepdims=True)
+    clipped = skimage_lab(color.join_lab(L, ab))
+    np.testing.assert_allclose(clipped[:, :1], L, atol=0.3)
+    direction = clipped[:, 1:] / np.linalg.norm(clipped[:, 1:], axis=1, keepdims=True)
     np.testing.assert_allclose(direction, ab / 150, atol=0.02)
-    # At the edge: a chroma 3% larger can no longer be shown.
-    assert not color.in_gamut(torch.cat([L, 1.03 * torch.tensor(shown[:, 1:]).float()], dim=1)).any()
+    # On the boundary: a chroma 3% larger is outside the gamut.
+    assert not color.in_gamut(torch.cat([L, 1.03 * torch.tensor(clipped[:, 1:]).float()], dim=1)).any()
 
 
-def test_clipping_leaves_colors_inside_the_gamut_alone():
+def test_clipping_leaves_colors_inside_the_gamut_unchanged():
     lab = color.rgb_to_lab(random_rgb())
     outside = torch.tensor([50.0, 150, 0]).reshape(1, 3, 1, 1).expand(2, 3, 64, 1)
     clipped = color.clip_to_gamut(torch.cat([lab, outside], dim=-1))
@@ -100,7 +100,7 @@ def test_clipping_leaves_colors_inside_the_gamut_alone():
     assert not color.in_gamut(outside).any()
 
 
-def test_colorfulness_of_a_case_worked_out_by_hand():
+def test_colorfulness_by_hand():
     # Half pure red, half pure blue. rg = (255, 0), yb = (127.5, -255): means 127.5 and -63.75, deviations 127.5 and
     # 191.25; M3 = sqrt(127.5**2 + 191.25**2) + 0.3 * sqrt(127.5**2 + 63.75**2).
     rgb = torch.zeros(3, 1, 2)
@@ -108,12 +108,12 @@ def test_colorfulness_of_a_case_worked_out_by_hand():
     assert color.colorfulness(rgb).item() == pytest.approx(229.854 + 0.3 * 142.549, abs=0.01)
 
 
-def test_gray_has_no_colorfulness():
+def test_gray_has_zero_colorfulness():
     assert color.colorfulness(torch.rand(5, 1, 8, 8).expand(5, 3, 8, 8)).max() < 1e-3
 
 
 @pytest.mark.parametrize("function", [color.rgb_to_lab, color.to_gray, color.colorfulness])
-def test_whole_numbers_other_than_uint8_are_refused(function):
+def test_integers_other_than_uint8_are_refused(function):
     with pytest.raises(ValueError, match="got torch.int64"):
         function(torch.zeros(3, 8, 8, dtype=torch.int64))
 

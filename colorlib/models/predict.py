@@ -1,0 +1,69 @@
+"""A network applied to pictures: its output, the colored pictures, the loss of a batch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from colorlib import color
+from colorlib.data.images import images_per_batch
+from colorlib.models.objectives import Objective
+
+
+@contextmanager
+def eval_mode(model: nn.Module) -> Iterator[nn.Module]:
+    """Eval mode without gradients within this block, then the previous mode."""
+    was_training = model.training
+    try:
+        with torch.no_grad():
+            yield model.eval()
+    finally:
+        model.train(was_training)
+
+
+def network_output(model: nn.Module, rgb: Tensor) -> Tensor:
+    """Output of the network for the lightness of some pictures.
+
+    Args:
+        rgb: (B, 3, H, W), uint8 or float in [0, 1], on any device. Only its L is used.
+
+    Returns:
+        (B, C, h, w) float, on the CPU, wherever the network is.
+    """
+    device = next(model.parameters()).device
+    with eval_mode(model):
+        return torch.cat([model(color.to_gray(part.to(device))).cpu() for part in rgb.split(images_per_batch(*rgb.shape[-2:]))])
+
+
+def colorize(model: nn.Module, objective: Objective, rgb: Tensor) -> Tensor:
+    """Color pictures from their lightness.
+
+    Args:
+        rgb: (B, 3, H, W), uint8 or float in [0, 1], on any device. Only its L is used.
+
+    Returns:
+        rgb (B, 3, H, W) float in [0, 1], on the CPU, wherever the network is.
+    """
+    device = next(model.parameters()).device
+    colored = []
+    with eval_mode(model):
+        for part in rgb.split(images_per_batch(*rgb.shape[-2:])):
+            gray = color.to_gray(part.to(device))                      # (B,3,H,W) -> (B,1,H,W)
+            colored.append(objective.decode(model(gray), 100 * gray).cpu())
+    return torch.cat(colored)
+
+
+def batch_loss(model: nn.Module, objective: Objective, rgb: Tensor, precision: str = "float32") -> Tensor:
+    """Loss of a network on a batch, rgb (B, 3, H, W) on the network's device: a scalar that can be differentiated.
+
+    Args:
+        precision: of the network, as in ``output_in_precision``; the loss is computed in float32.
+    """
+    return objective.loss(output_in_precision(model, color.to_gray(rgb), precision), rgb)
+
+
+def output_in_precision(model: nn.Module, gray: Tensor, precision: str) -> Tensor:
+    """Output (B, C, h, w) for gray (B, 1, H, W), computed in "float32", or in "bfloat16" where torch's autocast does so."""
+    with torch.autocast(gray.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        return model(gray)
