@@ -16,7 +16,7 @@ import pandas as pd
 import torch
 from distributed import Client, LocalCluster
 
-from colorlib.study import verdicts
+from colorlib.study import repeat
 
 
 @contextmanager
@@ -29,7 +29,7 @@ def two_workers() -> Iterator[Executor]:
 def sweep(home: Path, seeds: int, executor: Executor | None) -> None:
     """Repeat the study on all claims, with its runs and tables in ``home``."""
     start = time.perf_counter()
-    rows = verdicts.repeat(seeds=seeds, out=home, executor=executor)
+    rows = repeat(seeds=seeds, out=home, executor=executor)
     failed = sum(bool(row.error) for row in rows)
     print(f"{home.name}: {len(rows)} trainings, {failed} failed, in {time.perf_counter() - start:.0f} s", flush=True)
 

@@ -186,10 +186,11 @@ def _colorize(options: argparse.Namespace) -> int:
     if "-" in (options.out, *options.inputs):
         if options.inputs != ["-"] or options.out != "-":
             raise UsageError("a pipe needs - as the only input and as the output: colorlib colorize - -o -")
-        colored = cl.colorize.color_bytes(sys.stdin.buffer.read(), "the pipe", cl.Colorizer(options.weights), coloring)
-        sys.stdout.buffer.write(colored.data)
-        if colored.remark:
-            print(colored.remark, file=sys.stderr)
+        data = sys.stdin.buffer.read()
+        colored, remark = cl.colorize.color_bytes(data, "the pipe", cl.Colorizer(options.weights), coloring)
+        sys.stdout.buffer.write(colored)
+        if remark:
+            print(remark, file=sys.stderr)
         return 0
     tasks = cl.colorize.plan_tasks(options.inputs, options.out, coloring)
     outcomes = cl.colorize.color_files(tasks, cl.Colorizer(options.weights), coloring)

@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Linear sRGB -> XYZ for D65, and the XYZ of white (L = 100).
-XYZ_FROM_RGB = ((0.412453, 0.357580, 0.180423), (0.212671, 0.715160, 0.072169), (0.019334, 0.119193, 0.950227))
-WHITE = (0.95047, 1.0, 1.08883)
+# Linear sRGB -> XYZ for D65, divided by the XYZ of white: white becomes (1, 1, 1), which is L = 100.
+XYZ_FROM_RGB = np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+XYZ_FROM_RGB /= np.array([[0.95047], [1.0], [1.08883]])
+RGB_FROM_XYZ = np.linalg.inv(XYZ_FROM_RGB)
 # Below EPSILON a straight line replaces the cube root of Lab (CIE 15:2004, eq. 8.7).
 EPSILON, SLOPE, OFFSET = 0.008856, 7.787, 16 / 116
 
@@ -61,7 +62,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
         ValueError: if the channel axis does not have length 3.
     """
     _expect_channels("rgb", rgb, 3)
-    fx, fy, fz = _f(_mix(to_linear(to_float(rgb)), _xyz_from_rgb())).unbind(-3)
+    fx, fy, fz = _f(_mix(to_linear(to_float(rgb)), XYZ_FROM_RGB)).unbind(-3)
     return torch.stack([116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)], dim=-3)
 
 
@@ -70,7 +71,8 @@ def lab_to_linear(lab: Tensor) -> Tensor:
     L, a, b = lab.unbind(-3)
     fy = (L + 16) / 116
     f = torch.stack([fy + a / 500, fy, fy - b / 200], dim=-3)
-    return _mix(_f_inverse(f), torch.linalg.inv(_xyz_from_rgb()))
+    xyz = torch.where(f > EPSILON ** (1 / 3), f**3, (f - OFFSET) / SLOPE)
+    return _mix(xyz, RGB_FROM_XYZ)
 
 
 def lab_to_rgb(lab: Tensor) -> Tensor:
@@ -91,11 +93,6 @@ def lab_to_rgb(lab: Tensor) -> Tensor:
     return from_linear(lab_to_linear(lab).clamp(0, 1))
 
 
-def in_gamut(lab: Tensor) -> Tensor:
-    """Whether sRGB contains each color: lab (..., 3, H, W) -> (..., 1, H, W) bool."""
-    return linear_in_gamut(lab_to_linear(lab))
-
-
 def linear_in_gamut(linear: Tensor) -> Tensor:
     """Whether linear light (..., 3, H, W) lies in [0, 1], with a tolerance of 1e-4: (..., 1, H, W) bool."""
     return ((linear >= -1e-4) & (linear <= 1 + 1e-4)).all(dim=-3, keepdim=True)
@@ -113,12 +110,12 @@ def clip_to_gamut(lab: Tensor) -> Tensor:
         (..., 3, H, W) float; gradients treat the factors as constants.
     """
     with torch.no_grad():
-        outside = ~in_gamut(lab)                                                       # (...,1,H,W)
+        outside = ~linear_in_gamut(lab_to_linear(lab))                                 # (...,1,H,W)
         pixels = lab.movedim(-3, 0)[:, outside.squeeze(-3)][:, None]                   # (3,1,P) outside the gamut
         low, high = torch.zeros_like(pixels[:1]), torch.ones_like(pixels[:1])          # low is inside: gray always is
         for _ in range(12):
             middle = (low + high) / 2
-            inside = in_gamut(torch.cat([pixels[:1], pixels[1:] * middle]))
+            inside = linear_in_gamut(lab_to_linear(torch.cat([pixels[:1], pixels[1:] * middle])))
             low, high = torch.where(inside, middle, low), torch.where(inside, high, middle)
         factor = torch.ones_like(lab[..., :1, :, :]).masked_scatter(outside, low)
     return torch.cat([lab[..., :1, :, :], lab[..., 1:, :, :] * factor], dim=-3)
@@ -130,7 +127,7 @@ def to_gray(rgb: Tensor) -> Tensor:
     Unlike the mean of R, G and B, or luma, L is equal for colors that look equally light.
     """
     _expect_channels("rgb", rgb, 3)
-    return luminance_to_L(_mix(to_linear(to_float(rgb)), _xyz_from_rgb()[1:2])) / 100
+    return luminance_to_L(_mix(to_linear(to_float(rgb)), XYZ_FROM_RGB[1:2])) / 100
 
 
 def luminance_to_L(luminance: Tensor) -> Tensor:  # noqa: N802 (L is the field's name)
@@ -140,8 +137,7 @@ def luminance_to_L(luminance: Tensor) -> Tensor:  # noqa: N802 (L is the field's
 
 def split_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
     """Convert rgb (..., 3, H, W) to L (..., 1, H, W) in [0, 100] and ab (..., 2, H, W) in Lab units."""
-    lab = rgb_to_lab(rgb)
-    return lab[..., :1, :, :], lab[..., 1:, :, :]
+    return rgb_to_lab(rgb).split([1, 2], -3)
 
 
 def join_lab(L: Tensor, ab: Tensor) -> Tensor:
@@ -178,19 +174,10 @@ def _f(t: Tensor) -> Tensor:
     return torch.where(t > EPSILON, t.clamp(min=EPSILON) ** (1 / 3), SLOPE * t + OFFSET)
 
 
-def _f_inverse(f: Tensor) -> Tensor:
-    return torch.where(f > EPSILON ** (1 / 3), f**3, (f - OFFSET) / SLOPE)
-
-
-def _xyz_from_rgb() -> Tensor:
-    """Matrix from linear rgb to XYZ / white: white becomes (1, 1, 1)."""
-    return torch.tensor(XYZ_FROM_RGB, dtype=torch.float64) / torch.tensor(WHITE, dtype=torch.float64)[:, None]
-
-
-def _mix(image: Tensor, matrix: Tensor) -> Tensor:
+def _mix(image: Tensor, matrix: np.ndarray) -> Tensor:
     """Multiply the channels of (..., 3, H, W) by a 3 x 3 or 1 x 3 matrix."""
     with torch.autocast(image.device.type, enabled=False):      # bfloat16 has too few digits for colors
-        return torch.einsum("ij,...jhw->...ihw", matrix.to(image), image)
+        return torch.einsum("ij,...jhw->...ihw", torch.from_numpy(matrix).to(image), image)
 
 
 def _expect_channels(name: str, image: Tensor, channels: int) -> None:

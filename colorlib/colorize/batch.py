@@ -5,14 +5,14 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from colorlib.colorize.colorizer import Colorizer, check_saturation, gray_copy
 from colorlib.colorize.formats import EXTENSIONS, encode, format_of, picture_extensions
 from colorlib.data.decode import decode, ignore_pillow_warnings
-from colorlib.data.folders import Folder, file_problem
+from colorlib.data.folders import Folder, file_entry
 from colorlib.system.errors import ColorlibError, DataError, PictureError, UsageError
 from colorlib.system.files import make_folder, write_atomic
 from colorlib.system.paths import expand_user
@@ -59,13 +59,6 @@ class Outcome(NamedTuple):
     cause: str = ""
 
 
-class ColoredFile(NamedTuple):
-    """A colored photo as the bytes of a file."""
-
-    data: bytes
-    remark: str                      # such as that only the first picture of an animation was colored, or ""
-
-
 def plan_tasks(inputs: Iterable[str], out: str, options: ColorizeOptions) -> list[Task]:
     """List all input files, and where to write their colored copies.
 
@@ -90,10 +83,10 @@ def plan_tasks(inputs: Iterable[str], out: str, options: ColorizeOptions) -> lis
         if format_of(target) is None or options.format not in (None, format_of(target)):
             wanted = EXTENSIONS.get(options.format) or f"one of {', '.join(EXTENSIONS.values())}"
             raise UsageError(f"{target}: an output must end with {wanted}, or be a folder")
-        return [Task(paths[0], target, file_problem(paths[0], MAX_BYTES)[1])]
+        return [Task(paths[0], target, file_entry(paths[0], MAX_BYTES).cause)]
     if format_of(target) and not into_folder:
         raise UsageError(f"{out} is one picture, but a folder or several files are to be colored: name a folder")
-    tasks: dict[str, Task] = {}
+    tasks: dict[Path, Task] = {}
     for path in paths:
         for task in _tasks_below(path, target, len(paths) > 1, options):
             tasks.setdefault(_real_path(task.source), task)     # a file named twice is colored once
@@ -127,8 +120,7 @@ def color_files(tasks: list[Task], colorizer: Colorizer, options: ColorizeOption
             yield _color_file(source, target, colorizer, options)
 
 
-def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeOptions,
-                file_format: str | None = None) -> ColoredFile:
+def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeOptions) -> tuple[bytes, str]:
     """Color an image file that is in memory.
 
     EXIF tags that describe the photo (author, date, place, camera) are kept. Its color profile is applied.
@@ -136,7 +128,9 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeO
     Args:
         data: the bytes of the file.
         name: of the file, for error messages.
-        file_format: a key of EXTENSIONS; by default the format of the options, else of the input, else PNG.
+
+    Returns:
+        The colored file, and a remark, such as that only the first picture of an animation was colored, or "".
 
     Raises:
         PictureError: if the file is no picture, damaged or too large.
@@ -144,13 +138,13 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeO
     with ignore_pillow_warnings():
         decoded = decode(data, name, keep_alpha=True, max_bytes=MAX_BYTES)
     input_format = decoded.format.lower()
-    file_format = file_format or options.format or (input_format if input_format in EXTENSIONS else "png")
+    file_format = options.format or (input_format if input_format in EXTENSIONS else "png")
     result = colorizer(decoded.image, options.temperature, options.saturation)
     if options.compare:
         pair = gray_copy(decoded.image).crop((0, 0, 2 * result.width, result.height))      # the right half is empty
         pair.paste(result, (result.width, 0))
         result = pair
-    return ColoredFile(encode(result, file_format, name, decoded.exif), decoded.remark)
+    return encode(result, file_format, name, decoded.exif), decoded.remark
 
 
 def collect_outcomes(outcomes: Iterable[Outcome], total: int) -> list[Outcome]:
@@ -181,7 +175,7 @@ def _matching_paths(text: str, out: Path) -> list[Path]:
     if path.exists():
         return [path]
     if matches := [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]:  # noqa: PTH207
-        return [match for match in matches if Path(_real_path(out)) not in Path(_real_path(match)).parents] or matches
+        return [match for match in matches if _real_path(out) not in _real_path(match).parents] or matches
     raise DataError(f"there is no {text}")
 
 
@@ -191,11 +185,11 @@ def _tasks_below(path: Path, out: Path, several: bool, options: ColorizeOptions)
     With several inputs, the results of a folder are written to a folder of the same name.
     """
     if not path.is_dir():
-        yield Task(path, _output_path(out / path.name, options), file_problem(path, MAX_BYTES)[1])
+        yield Task(path, _output_path(out / path.name, options), file_entry(path, MAX_BYTES).cause)
         return
-    results, folder = Path(_real_path(out)), Path(_real_path(path))
+    results, folder = _real_path(out), _real_path(path)
     top = out / folder.name if several else out
-    for name, _, problem in Folder(path, MAX_BYTES).entries():
+    for name, _, problem, _ in Folder(path, MAX_BYTES).entries():
         is_result = folder in results.parents and results in (folder / name).parents
         if not is_result and (problem or not name.endswith("/")):
             is_picture = Path(name).suffix.lower() in picture_extensions()
@@ -211,18 +205,18 @@ def _output_path(path: Path, options: ColorizeOptions) -> Path:
     return path if format_of(path) == file_format else path.with_name(path.name + EXTENSIONS[file_format])
 
 
-def _real_path(path: Path) -> str:
-    """The path with all links resolved."""
-    return os.path.realpath(path)          # Path.resolve raises for a link to itself
+def _real_path(path: Path) -> Path:
+    return Path(os.path.realpath(path))          # Path.resolve raises for a link to itself
 
 
 def _color_file(source: Path, target: Path, colorizer: Colorizer, options: ColorizeOptions) -> Outcome:
     try:
         if target.exists() and not options.overwrite:
             return Outcome(source, "skipped", "there already")
-        colored = color_bytes(source.read_bytes(), str(source), colorizer, options, format_of(target))
+        options = replace(options, format=format_of(target))
+        colored, remark = color_bytes(source.read_bytes(), str(source), colorizer, options)
         make_folder(target.parent)
-        write_atomic(target, colored.data)
+        write_atomic(target, colored)
     except PictureError as error:
         return Outcome(source, "failed", error.cause)
     except ColorlibError as error:
@@ -231,4 +225,4 @@ def _color_file(source: Path, target: Path, colorizer: Colorizer, options: Color
         return Outcome(source, "failed", error.strerror or str(error))
     except Exception as error:                            # such as too little memory for this photo
         return Outcome(source, "failed", f"{type(error).__name__}: {error}")
-    return Outcome(source, "done", colored.remark)
+    return Outcome(source, "done", remark)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from colorlib.data.decode import readable_formats
-from colorlib.data.exif import top_level_tags
+from colorlib.data.decode import EXIF_FOLDERS, readable_formats
 from colorlib.system.errors import PictureError
 
 EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif"}
@@ -37,7 +36,7 @@ def encode(image: Image.Image, file_format: str, name: str, exif: Image.Exif) ->
     """A picture as the bytes of a file.
 
     Args:
-        image: of mode "RGB" or "RGBA"; for a JPEG transparent parts become white.
+        image: of mode "RGB" or "RGBA"; in a JPEG transparent parts become white.
         file_format: a key of EXTENSIONS.
         name: of the file, for error messages.
         exif: as much of it as the format holds is written.
@@ -48,12 +47,13 @@ def encode(image: Image.Image, file_format: str, name: str, exif: Image.Exif) ->
     if file_format == "jpeg" and image.mode == "RGBA":
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     if file_format == "tiff":                      # which cannot hold folders of tags
-        exif = top_level_tags(exif)
+        for folder in EXIF_FOLDERS:
+            exif.pop(folder, None)
     while file_format == "jpeg" and len(exif.tobytes()) > MAX_JPEG_EXIF:
         del exif[max(exif, key=lambda tag: len(repr(exif[tag])))]          # the largest tag first
     buffer = io.BytesIO()
     try:
-        image.save(buffer, file_format, exif=exif.tobytes() if file_format != "tiff" else exif, **SAVE_OPTIONS[file_format])
+        image.save(buffer, file_format, exif=exif, **SAVE_OPTIONS[file_format])
     except Exception as error:                            # the encoders raise many kinds
         raise PictureError(name, "not written", f"it cannot be written as {file_format} ({error})") from error
     return buffer.getvalue()

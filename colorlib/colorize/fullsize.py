@@ -70,10 +70,9 @@ def render_full_size(photo: Image.Image, slope: Tensor, offset: Tensor, saturati
 
 def lightness_of_pixels(pixels: np.ndarray) -> Tensor:
     """L of sRGB pixels, from tables: (H, W, 3) uint8 -> (1, 1, H, W) in [0, 100]."""
-    levels = color.to_tensor(pixels)
-    luminance = sum(_take(table, levels[..., i]) for i, table in enumerate(_luminance_of_levels()))
-    table = _lightness_of_luminance()
-    return _take(table, (luminance * (len(table) - 1)).round_())[None, None]
+    levels, (luminances, lightness, _) = color.to_tensor(pixels), _tables()
+    luminance = sum(_take(table, levels[..., i]) for i, table in enumerate(luminances))
+    return _take(lightness, (luminance * (len(lightness) - 1)).round_())[None, None]
 
 
 def pixels_from_lab(L: Tensor, ab: Tensor) -> np.ndarray:
@@ -83,8 +82,8 @@ def pixels_from_lab(L: Tensor, ab: Tensor) -> np.ndarray:
     if outside.any():                                     # clipping is slow: only where it is needed
         clipped = color.clip_to_gamut(torch.cat([L, ab])[:, outside][:, None])          # (3,1,P)
         linear[:, outside] = color.lab_to_linear(clipped)[:, 0]
-    levels = linear.clamp_(0, 1).mul_(LEVELS).add_(0.5)
-    return _take(_srgb_of_linear(), levels).permute(1, 2, 0).contiguous().numpy()
+    *_, srgb_of_linear = _tables()
+    return _take(srgb_of_linear, linear.clamp_(0, 1).mul_(LEVELS).add_(0.5)).permute(1, 2, 0).contiguous().numpy()
 
 
 def _take(table: Tensor, index: Tensor) -> Tensor:
@@ -103,18 +102,9 @@ def _enlarge_rows(small: Tensor, size: tuple[int, int], top: int, bottom: int) -
 
 
 @cache
-def _luminance_of_levels() -> Tensor:
-    """Luminance that each of the 256 levels of red, green and blue adds: (3,256)."""
-    return torch.tensor(color.XYZ_FROM_RGB[1])[:, None] * color.to_linear(torch.arange(256) / 255)
-
-
-@cache
-def _lightness_of_luminance() -> Tensor:
-    """L of 65,536 luminances from 0 to 1."""
-    return color.luminance_to_L(torch.linspace(0, 1, 2**16))
-
-
-@cache
-def _srgb_of_linear() -> Tensor:
-    """The sRGB level, 0 to 255, of LEVELS + 1 levels of linear light."""
-    return color.to_uint8(color.from_linear(torch.arange(LEVELS + 1) / LEVELS))
+def _tables() -> tuple[Tensor, Tensor, Tensor]:
+    """Luminance that each level of red, green and blue adds, (3,256); L of 65,536 luminances; sRGB of linear levels."""
+    luminances = torch.from_numpy(color.XYZ_FROM_RGB[1]).float()[:, None] * color.to_linear(torch.arange(256) / 255)
+    lightness = color.luminance_to_L(torch.linspace(0, 1, 2**16))
+    srgb_of_linear = color.to_uint8(color.from_linear(torch.arange(LEVELS + 1) / LEVELS))
+    return luminances, lightness, srgb_of_linear

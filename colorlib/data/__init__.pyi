@@ -11,4 +11,4 @@ __all__ = [
 from .catalog import DATASETS, find
 from .images import Images
 from .loading import get, load, load_to_train
-from .photos import Photos
+from .readers import Photos

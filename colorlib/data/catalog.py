@@ -10,8 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from colorlib.data.download import fetch_file, fetch_from_hugging_face, fetch_from_kaggle
 from colorlib.data.folders import open_files
-from colorlib.data.photos import Photos
-from colorlib.data.readers import CifarBatches, ImageTree, Samples, Source
+from colorlib.data.readers import CifarBatches, ImageTree, Photos, Samples, Source
 from colorlib.system import paths
 from colorlib.system.errors import DataError, UsageError
 

@@ -9,9 +9,8 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageCms, ImageOps
 
-from colorlib.data.exif import portable_exif
 from colorlib.system.errors import PictureError
 
 MiB = 2**20
@@ -25,6 +24,11 @@ TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90}
+# The tags that stay true when a photo is stored anew: description, make, model, software, date, artist, copyright.
+TOP_LEVEL_TAGS = {270, 271, 272, 305, 306, 315, 33432}
+EXIF_FOLDERS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
+# Tags of the exposure that describe the stored pixels: width, height, a related file, the maker's notes.
+STORAGE_TAGS = {0xA002, 0xA003, 0xA005, 0x927C}
 
 
 class Decoded(NamedTuple):
@@ -45,10 +49,7 @@ class Decoded(NamedTuple):
 
 def decode(data: bytes, name: str, min_side: int | None = None, large_picture_lock: AbstractContextManager | None = None,
            keep_alpha: bool = False, max_bytes: int = MAX_DECODING_BYTES) -> Decoded:
-    """Decode the bytes of an image file to an upright 8-bit picture in sRGB.
-
-    The orientation in the EXIF and the color profile are applied, transparent parts become white, and 16 bits become
-    8. Of several pictures in one file the first is decoded.
+    """Decode the bytes of an image file as ``upright_srgb`` does; of several pictures in one file the first.
 
     Args:
         name: of the file, for error messages.
@@ -75,7 +76,7 @@ def decode(data: bytes, name: str, min_side: int | None = None, large_picture_lo
                 image.load()
                 picture, changes = upright_srgb(image, min_side, keep_alpha)
                 changes = (FIRST_PICTURE, *changes) if several else changes
-                return Decoded(picture, changes, file_format, width, height, portable_exif(image))
+                return Decoded(picture, changes, file_format, width, height, _portable_exif(image))
     except Image.DecompressionBombError as error:
         raise PictureError(name, "too large", f"{error}".split(",")[0].lower()) from error
     except Image.UnidentifiedImageError as error:
@@ -90,7 +91,9 @@ def decode(data: bytes, name: str, min_side: int | None = None, large_picture_lo
 
 def upright_srgb(image: Image.Image, min_side: int | None = None, keep_alpha: bool = False
                  ) -> tuple[Image.Image, tuple[str, ...]]:
-    """Convert an opened picture to upright 8-bit sRGB.
+    """Convert an opened picture to upright 8-bit sRGB: its EXIF orientation and color profile are applied.
+
+    Transparent parts become white, and 16 bits become 8.
 
     Returns:
         The picture, of mode "RGB" or "RGBA", and the changes that were made.
@@ -136,6 +139,21 @@ def readable_formats() -> tuple[str, ...]:
         import pillow_heif
         pillow_heif.register_heif_opener()
     return tuple(name for name in Image.ID if name != "EPS")
+
+
+def _portable_exif(image: Image.Image) -> Image.Exif:
+    """EXIF without the orientation and how the pixels are stored; empty if it cannot be read or written."""
+    try:
+        exif, kept = image.getexif(), Image.Exif()
+        for tag in TOP_LEVEL_TAGS & set(exif):
+            kept[tag] = exif[tag]
+        for folder in EXIF_FOLDERS:
+            if tags := {tag: value for tag, value in exif.get_ifd(folder).items() if tag not in STORAGE_TAGS}:
+                kept[folder] = tags
+        kept.tobytes()
+    except Exception:                          # odd tags make Pillow raise many kinds, and a photo is usable without them
+        return Image.Exif()
+    return kept
 
 
 def _decoding_bytes(image: Image.Image, file_pixels: int) -> int:

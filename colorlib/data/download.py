@@ -10,7 +10,6 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import requests
 from filelock import FileLock
@@ -39,10 +38,7 @@ def fetch_file(filename: str, md5: str, mirrors: tuple[str, ...], folder: Path) 
 
 
 def fetch_from_kaggle(handle: str, name: str, folder: Path) -> Path:
-    """Download a public data set of Kaggle as ``folder/name``. No account is needed.
-
-    An interrupted download is continued in the cache of the client kagglehub.
-    """
+    """Download a public data set of Kaggle as ``folder/name``, without an account; kagglehub resumes it."""
     def fill(partial: Path) -> None:
         import kagglehub
 
@@ -66,7 +62,12 @@ def fetch_from_hugging_face(repository: str, name: str, folder: Path) -> Path:
         huggingface_hub.snapshot_download(repository, repo_type="dataset", allow_patterns="*.parquet", local_dir=tables)
         for number, path in enumerate(sorted(tables.rglob("*.parquet"))):
             with parquet.ParquetFile(path) as table:
-                _unpack(table, partial, number)
+                features = json.loads(table.schema_arrow.metadata[b"huggingface"])["info"]["features"]
+                rows = (row for batch in table.iter_batches(64) for row in batch.to_pylist())
+                for i, row in enumerate(rows):
+                    class_folder = partial / features["label"]["names"][row["label"]]
+                    class_folder.mkdir(exist_ok=True)
+                    (class_folder / f"{number:03}-{i:06}.jpeg").write_bytes(row["image"]["bytes"])
 
     target = _fetch_folder("Hugging Face", folder / name, fill)
     shutil.rmtree(tables, ignore_errors=True)
@@ -99,17 +100,6 @@ def _try_mirror(url: str, target: Path, md5: str) -> str:
         partial.unlink(missing_ok=True)
 
 
-def _unpack(table: Any, folder: Path, number: int) -> None:
-    """Write the pictures of one Parquet file, whose metadata name the classes, into class folders."""
-    features = json.loads(table.schema_arrow.metadata[b"huggingface"])["info"]["features"]
-    classes = features["label"]["names"]
-    rows = (row for batch in table.iter_batches(64) for row in batch.to_pylist())
-    for i, row in enumerate(rows):
-        class_folder = folder / classes[row["label"]]
-        class_folder.mkdir(exist_ok=True)
-        (class_folder / f"{number:03}-{i:06}.jpeg").write_bytes(row["image"]["bytes"])
-
-
 def _fetch_folder(host: str, target: Path, fill: Callable[[Path], None]) -> Path:
     """Fill a folder that gets the name ``target`` when it is complete.
 
@@ -123,14 +113,13 @@ def _fetch_folder(host: str, target: Path, fill: Callable[[Path], None]) -> Path
                     raise DataError("it sent no files")
     except WriteError:
         raise
-    except ImportError as error:
-        raise DataError(f"{host} does not deliver {target.name}: {error}. Its client is missing: "
-                        "pip install kagglehub huggingface_hub pyarrow") from error
     except Exception as error:                       # the clients raise many kinds
         if number := _disk_error(error):
             raise cannot_write(target.parent, OSError(number, os.strerror(number))) from error
-        reason = f"{error}".strip().splitlines()[0] if f"{error}".strip() else type(error).__name__
-        raise DataError(f"{host} does not deliver {target.name}: {reason}") from error
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        advice = ". Its client is missing: pip install kagglehub huggingface_hub pyarrow"
+        raise DataError(f"{host} does not deliver {target.name}: {reason}"
+                        f"{advice if isinstance(error, ImportError) else ''}") from error
     return target
 
 

@@ -1,6 +1,5 @@
 """Near-duplicates: a perceptual hash of pictures, and the groups of pictures that look alike."""
 
-from collections.abc import Iterator
 from itertools import combinations_with_replacement
 
 import numpy as np
@@ -38,30 +37,20 @@ def near_duplicate_groups(hashes: np.ndarray, mirrored: np.ndarray) -> np.ndarra
     from scipy.sparse import coo_array  # imported here, since it takes 0.3 s and 30 MiB
     from scipy.sparse.csgraph import connected_components
 
+    def signs(bits: np.ndarray, start: int) -> Tensor:
+        return torch.from_numpy(bits[start:start + TILE]).float() * 2 - 1
+
     groups = np.arange(len(hashes))
-    for i, j in _near_duplicates(torch.from_numpy(hashes), torch.from_numpy(mirrored)):
-        links = coo_array((np.ones(len(i), bool), (groups[i], groups[j])), shape=(len(groups), len(groups)))
-        _, components = connected_components(links, directed=False)          # (N,): of each picture
-        _, lowest = np.unique(components, return_index=True)
-        groups = lowest[components][groups]
-    return groups
-
-
-def _near_duplicates(hashes: Tensor, mirrored: Tensor) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Indices (n,) and (n,) of pairs that look alike, tile by tile; the first is the lower one.
-
-    With bits as signs, the dot product of two hashes is 128 minus twice the number of different bits: a matrix product
-    compares all of a tile with all of another.
-    """
     for top, left in combinations_with_replacement(range(0, len(hashes), TILE), 2):
-        first, first_mirrored = (_signs(bits[top:top + TILE]) for bits in (hashes, mirrored))
-        second, second_mirrored = (_signs(bits[left:left + TILE]) for bits in (hashes, mirrored))
-        products = torch.maximum(first @ second.T, torch.maximum(first @ second_mirrored.T, first_mirrored @ second.T))
-        i, j = (products >= BITS - 2 * MAX_DIFFERENT_BITS).nonzero(as_tuple=True)
-        i, j = (i + top).numpy(), (j + left).numpy()
-        if (i < j).any():
-            yield i[i < j], j[i < j]
-
-
-def _signs(bits: Tensor) -> Tensor:
-    return bits.float() * 2 - 1
+        # The dot product of two hashes as signs is 128 minus twice the number of different bits: a matrix product
+        # compares all of a tile with all of another.
+        first, second = signs(hashes, top), signs(hashes, left)
+        products = torch.maximum(first @ second.T,
+                                 torch.maximum(first @ signs(mirrored, left).T, signs(mirrored, top) @ second.T))
+        i, j = np.nonzero((products >= BITS - 2 * MAX_DIFFERENT_BITS).numpy())
+        if len(i):
+            links = coo_array((np.ones(len(i), bool), (groups[i + top], groups[j + left])), shape=2 * groups.shape)
+            _, components = connected_components(links, directed=False)      # (N,): of each picture
+            _, lowest = np.unique(components, return_index=True)
+            groups = lowest[components][groups]
+    return groups

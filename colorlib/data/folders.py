@@ -24,6 +24,7 @@ class FileEntry(NamedTuple):
     name: str                # from the top of the tree, with slashes; a folder ends with one
     status: str = ""         # "" if it can be read, else the kind of problem
     cause: str = ""          # the problem, as the end of a sentence
+    stamp: tuple[int, ...] = ()     # size and modification time; not of a folder, which changes with every hidden file
 
 
 @contextmanager
@@ -49,23 +50,23 @@ def open_files(path: Path) -> Iterator["Folder | Zip"]:
 def fingerprint(path: Path) -> str:
     """Short hash of a copy: it changes with any file in it, and with the formats that can be read."""
     path = path.resolve()
-    entries = Folder(path).entries() if path.is_dir() else []
-    # Only the names of folders: their times change with every hidden file.
-    stats = [(entry.name, entry.status, *([] if entry.name.endswith("/") else _size_and_time(path / entry.name)))
-             for entry in entries]
-    content = repr((PREPARATION, find_spec("pillow_heif") is not None, str(path), stats or _size_and_time(path)))
+    if path.is_dir():
+        stamps = [(entry.name, entry.status, *entry.stamp) for entry in Folder(path).entries()]
+    else:
+        stamps = file_entry(path).stamp
+    content = repr((PREPARATION, find_spec("pillow_heif") is not None, str(path), stamps))
     return hashlib.blake2b(content.encode(errors="surrogateescape"), digest_size=6).hexdigest()
 
 
-def file_problem(path: Path, max_bytes: int) -> tuple[str, str]:
-    """Status and cause of a file that must not be opened, else ("", ""): opening a pipe would wait for ever."""
+def file_entry(path: Path, max_bytes: int | None = None, name: str = "") -> FileEntry:
+    """Entry of one file; it has a status if the file must not be opened: opening a pipe would wait for ever."""
     try:
         info = path.stat()
     except OSError as error:                                    # a link to nowhere, or to itself
-        return "unreadable", error.strerror or str(error)
+        return FileEntry(name, "unreadable", error.strerror or str(error))
     if not stat.S_ISREG(info.st_mode):
-        return "unreadable", "it is no file, but a pipe, a socket or a device"
-    return _size_problem(info.st_size, max_bytes)
+        return FileEntry(name, "unreadable", "it is no file, but a pipe, a socket or a device")
+    return FileEntry(name, *_size_problem(info.st_size, max_bytes), (info.st_size, info.st_mtime_ns))
 
 
 class Folder:
@@ -75,7 +76,7 @@ class Folder:
     """
 
     def __init__(self, path: Path, max_bytes: int | None = None):
-        self.path, self.max_bytes = path, max_bytes or MAX_FILE_BYTES
+        self.path, self.max_bytes = path, max_bytes
         self._left_out = (paths.cache_dir(), paths.runs_dir())
 
     def entries(self) -> list[FileEntry]:
@@ -89,26 +90,25 @@ class Folder:
         except OSError as error:
             raise PictureError(f"{self.path / name}", "unreadable", error.strerror or str(error)) from error
 
-    def _below(self, folder: Path, parents: frozenset[tuple[int, int]]) -> Iterator[FileEntry]:
+    def _below(self, folder: Path, parents: frozenset[Path]) -> Iterator[FileEntry]:
         name = f"{folder.relative_to(self.path).as_posix()}/"
         try:
-            info, children = folder.stat(), list(os.scandir(folder))
+            target, children = folder.resolve(), list(folder.iterdir())
         except OSError as error:
             yield FileEntry(name, "unreadable", error.strerror or str(error))
             return
-        if (inode := (info.st_dev, info.st_ino)) in parents:
+        if target in parents:
             yield FileEntry(name, "unreadable", "a link that leads back to a folder above it")
             return
-        for child in children:
-            path = folder / child.name
-            if child.name.startswith(".") or path in self._left_out:
+        for path in children:
+            if path.name.startswith(".") or path in self._left_out:
                 continue
             child_name = path.relative_to(self.path).as_posix()
             if os.path.isdir(path):  # noqa: PTH112 (Path.is_dir raises where a folder may not be entered)
                 yield FileEntry(f"{child_name}/")
-                yield from self._below(path, parents | {inode})
+                yield from self._below(path, parents | {target})
             else:
-                yield FileEntry(child_name, *file_problem(path, self.max_bytes))
+                yield file_entry(path, self.max_bytes, child_name)
 
 
 class Zip:
@@ -141,17 +141,8 @@ def _member_problem(info: zipfile.ZipInfo) -> tuple[str, str]:
         return "refused", "its name leads out of the zip"
     if info.flag_bits & 1:
         return "unreadable", "it is encrypted"
-    return _size_problem(info.file_size, MAX_FILE_BYTES)
+    return _size_problem(info.file_size)
 
 
-def _size_problem(size: int, max_bytes: int) -> tuple[str, str]:
-    return ("too large", f"a file of {size / 2**20:,.0f} MiB") if size > max_bytes else ("", "")
-
-
-def _size_and_time(path: Path) -> tuple[int, int]:
-    """Size and modification time of a file, or of the target of a link."""
-    try:
-        info = path.stat()
-    except OSError:
-        return -1, -1
-    return info.st_size, info.st_mtime_ns
+def _size_problem(size: int, max_bytes: int | None = None) -> tuple[str, str]:
+    return ("too large", f"a file of {size / 2**20:,.0f} MiB") if size > (max_bytes or MAX_FILE_BYTES) else ("", "")

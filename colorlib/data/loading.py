@@ -36,8 +36,7 @@ def load(name: str, split: str = "train", size: int = 32, root: str | os.PathLik
         WriteError: if the cache cannot be written, for example on a full disk.
         UsageError: for an unknown name, split or value of ``missing``, and a size below 8.
     """
-    if name not in DATASETS:
-        raise UsageError(f"no data set is called {name!r}: there are {', '.join(DATASETS)}")
+    copy = find(name, root)
     if split not in DATASETS[name].splits:
         raise UsageError(f"no split of {name} is called {split!r}: there are {', '.join(DATASETS[name].splits)}")
     if size < 8:
@@ -46,7 +45,7 @@ def load(name: str, split: str = "train", size: int = 32, root: str | os.PathLik
         raise UsageError(f"missing must be 'error' or 'samples', got {missing!r}")
     if name == "folder" and root is None:
         raise UsageError("the data set 'folder' is any folder or zip of photos: give its path as root")
-    if copy := find(name, root):
+    if copy:
         return prepare(name, *copy, split, size)
     if root is not None:
         place, files = paths.expand_user(root), ", ".join(DATASETS[name].readers)
@@ -67,7 +66,7 @@ def load(name: str, split: str = "train", size: int = 32, root: str | os.PathLik
 
 def load_to_train(name: str, size: int = 32, root: str | os.PathLike | None = None, missing: Missing = "error"
                   ) -> tuple[Images, Images]:
-    """Load images to train on and images to validate on: the split "valid"; if there is none, a tenth of the images, at most 2,000.
+    """Load images to train on and to validate on: the split "valid", or else a tenth of "train", at most 2,000 images.
 
     Args and errors as for ``load``.
     """
@@ -78,10 +77,7 @@ def load_to_train(name: str, size: int = 32, root: str | os.PathLike | None = No
 
 
 def get(name: str) -> tuple[Path, Reader]:
-    """Find a copy of a data set, or download one into ``data/``.
-
-    Returns:
-        Its path, and its reader.
+    """Find a copy of a data set, or download one into ``data/``; return its path and its reader.
 
     Raises:
         DataError: if ``COLORLIB_OFFLINE=1`` forbids a download, or no host delivers it.
@@ -104,12 +100,9 @@ def get(name: str) -> tuple[Path, Reader]:
 
 
 def _load_samples(name: str, split: str, size: int) -> Images:
-    """The samples in place of a data set; where it has a split "valid", some of their training photos.
-
-    For "all", they are the training photos.
-    """
+    """The samples in place of a data set: if it has a split "valid", an eighth of their training photos."""
     if split == "test" or "valid" not in DATASETS[name].splits:
         return load("samples", split, size)
     images = load("samples", "train", size)
     train, valid = images.hold_out(len(images) // 8)
-    return valid if split == "valid" else train
+    return valid if split == "valid" else train              # "all" is "train" too

@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import numpy as np
@@ -33,10 +33,9 @@ def prepare(name: str, path: Path, read: Callable[[Path], Source], split: str, s
     """
     folder = paths.cache_dir() / f"{name}-{split}-{size}-{fingerprint(path)}"
     if folder.exists():
-        try:
+        with suppress(*DAMAGE):
             return open_prepared(folder)
-        except DAMAGE:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
     with atomic_folder(folder) as to_fill:
         if to_fill:
             _fill(to_fill, read(path), name, split, size)
@@ -52,18 +51,13 @@ def last_prepared(name: str, split: str, size: int) -> Images | None:
     if not prepared:
         return None
     copy_fingerprint = prepared[-1].parent.name.split("-")[-1]
-    try:
+    with suppress(*DAMAGE):                                     # FileNotFoundError: this split was never prepared
         return open_prepared(paths.cache_dir() / f"{name}-{split}-{size}-{copy_fingerprint}")
-    except DAMAGE:                                              # or this split was never prepared
-        return None
+    return None
 
 
 def open_prepared(folder: Path) -> Images:
-    """Map the array that ``prepare`` wrote.
-
-    Raises:
-        One of DAMAGE: if a file is missing or incomplete.
-    """
+    """Map the array that ``prepare`` wrote; one of DAMAGE is raised if a file is missing or incomplete."""
     meta = json.loads((folder / "meta.json").read_text())
     return Images(
         name=meta["name"],

@@ -8,7 +8,8 @@ import pickle
 import tarfile
 import threading
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, NamedTuple, Protocol
@@ -18,6 +19,7 @@ from PIL import Image
 
 from colorlib.data.decode import center_square, decode, readable_formats
 from colorlib.data.folders import GET_AGAIN, Folder, open_files
+from colorlib.data.survey import USED, Row, Survey, survey_files
 from colorlib.system.errors import DataError, PictureError
 from colorlib.system.processor import parallel_map
 
@@ -149,6 +151,61 @@ class ImageTree(Source):
         names, labels = zip(*(files[i] for i in np.random.default_rng(0).permutation(len(files))), strict=True)
         images = decode_squares(self.path, names[start:], size)
         yield from map(Picture, images, labels[start:], range(start, len(files)))
+
+
+class Photos(Source):
+    """A folder or zip of photos, whatever state its files are in, each assigned to a split; its folder is its class.
+
+    Args:
+        path: the folder or zip.
+        name: of the data set.
+        folders: folder name in lower case -> class; photos in other folders are left out. By default each folder is
+            a class of its own name.
+    """
+
+    splits = ("train", "valid", "test", "all")
+
+    def __init__(self, path: Path, name: str, folders: Mapping[str, str] | None = None):
+        self.path, self.name, self.folders = path.resolve(), name, folders
+
+    @cached_property
+    def survey(self) -> Survey:
+        """Every file, with its status."""
+        return survey_files(self.path, self.name, self._class_of)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The used photos by split; near-duplicates stand together."""
+        rows = [row for row in self.survey.rows if row.status == USED]
+        first = {row.group: row.digest for row in sorted(rows, key=lambda row: row.digest, reverse=True)}
+        return sorted(rows, key=lambda row: (row.split, first[row.group], row.digest))
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        return tuple(sorted(set(self.folders.values()) if self.folders else {row.class_name for row in self.rows}))
+
+    @property
+    def about(self) -> str:
+        return f"{len(self.rows):,} photos of {len(self.survey.rows):,} files"
+
+    def count(self, split: str) -> int:
+        return len(self._rows_of(split))
+
+    def pictures(self, split: str, size: int, start: int = 0) -> Iterator[Picture]:
+        rows = self._rows_of(split)[start:]
+        for row, image in zip(rows, self.squares(rows, size), strict=True):
+            yield Picture(image, self.classes.index(row.class_name), row.group)
+
+    def squares(self, rows: list[Row], size: int) -> Iterator[Image.Image]:
+        """Center squares of some photos, scaled to ``size`` pixels along each side."""
+        return decode_squares(self.path, [row.file for row in rows], size)
+
+    def _rows_of(self, split: str) -> list[Row]:
+        return [row for row in self.rows if split in (row.split, "all")]
+
+    def _class_of(self, file: str) -> str | None:
+        folder = PurePosixPath(file).parent.name or self.path.stem
+        return folder if self.folders is None else self.folders.get(folder.casefold())
 
 
 class Samples(Source):

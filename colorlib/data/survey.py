@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from colorlib import color
 from colorlib.data import splits
 from colorlib.data.decode import decode, ignore_pillow_warnings
-from colorlib.data.duplicates import difference_hash, near_duplicate_groups
+from colorlib.data.duplicates import BITS, difference_hash, near_duplicate_groups
 from colorlib.data.folders import FileEntry, Folder, Zip, fingerprint, open_files
 from colorlib.system import paths
 from colorlib.system.errors import DataError, PictureError
@@ -109,24 +109,17 @@ def is_colorless(image: Image.Image) -> bool:
 def _inspect_all(tree: Folder | Zip, name: str, classify: Callable[[str], str | None], log: Path) -> list[Row]:
     """Inspect all files in the order of their names, and append each to ``log`` at once."""
     entries = [entry for entry in tree.entries() if not entry.name.endswith("/") or entry.status]
-    rows = _read_log(log)
+    logged = log.read_bytes().splitlines(keepends=True) if log.exists() else []
+    complete = [line for line in logged if line.endswith(b"\n")]            # without the line that a kill cut off
+    rows = [Row(**json.loads(line)) for line in complete]
     inspected = parallel_map(partial(_inspect, tree, classify, threading.Lock()), entries[len(rows):])
     with write_errors(log.parent), ignore_pillow_warnings(), log.open("a", encoding="utf-8") as file:
+        file.truncate(sum(map(len, complete)))
         for row in progress_bar(inspected, f"inspecting {name}", total=len(entries), initial=len(rows), unit=" files"):
             file.write(json.dumps(asdict(row)) + "\n")
             file.flush()
             rows.append(row)
     return rows
-
-
-def _read_log(log: Path) -> list[Row]:
-    """Files inspected before a kill, without the line that it cut off."""
-    lines = log.read_text(encoding="utf-8").splitlines(keepends=True) if log.exists() else []
-    complete = [line for line in lines if line.endswith("\n")]
-    if len(complete) < len(lines):
-        with write_errors(log.parent):
-            log.write_text("".join(complete), encoding="utf-8")
-    return [Row(**row) for row in map(json.loads, complete)]
 
 
 def _inspect(tree: Folder | Zip, classify: Callable[[str], str | None], large_picture_lock: threading.Lock,
@@ -156,10 +149,8 @@ def _assign_splits(rows: list[Row]) -> list[Row]:
         if row.status == USED and first.setdefault(row.digest, row.file) != row.file:
             rows[i] = replace(row, status="copy", cause=f"the same file as {first[row.digest]}")
     used = [i for i, row in enumerate(rows) if row.status == USED]
-    if not used:
-        return rows
-    packed = np.stack([np.frombuffer(bytes.fromhex(rows[i].hashes), np.uint8) for i in used])
-    hashes, mirrored = np.hsplit(np.unpackbits(packed, axis=1).astype(bool), 2)
+    packed = np.frombuffer(bytes.fromhex("".join(rows[i].hashes for i in used)), np.uint8)
+    hashes, mirrored = np.unpackbits(packed).astype(bool).reshape(len(used), 2, BITS).swapaxes(0, 1)
     groups = near_duplicate_groups(hashes, mirrored).tolist()
     assigned = splits.assign([rows[i].digest for i in used], [rows[i].class_name for i in used], groups)
     for i, group, split in zip(used, groups, assigned, strict=True):

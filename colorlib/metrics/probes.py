@@ -41,14 +41,14 @@ def colored_batches(model: nn.Module, objective: Objective, images: Images, size
     Yields:
         Batches on the CPU, in the order of the images.
     """
-    start = 0
-    for number, rgb in enumerate(images.in_order(-(-images_per_batch(images.size, images.size) // SMALLER_BATCHES))):
+    batch_size = -(-images_per_batch(images.size, images.size) // SMALLER_BATCHES)
+    labels = color.to_tensor(images.labels).split(batch_size)
+    for number, rgb in enumerate(images.in_order(batch_size)):
         if number % TRIM_EVERY == 0:
             trim_heap()
         predicted, actual = (F.adaptive_avg_pool2d(picture, size or images.size)
                              for picture in (colorize(model, objective, rgb), color.to_float(rgb)))
-        yield Batch(predicted, actual, torch.from_numpy(images.labels[start:start + len(rgb)]), images)
-        start += len(rgb)
+        yield Batch(predicted, actual, labels[number], images)
 
 
 def quick_probe(batch: Batch) -> dict[str, Tensor]:
@@ -67,9 +67,13 @@ def pixel_probe() -> Probe:
 
     def probe(batch: Batch) -> dict[str, Tensor]:
         predicted, actual = batch.predicted, batch.actual
+        if batch.images is None:
+            raise ValueError("the pixel probe counts how rare colors are in batch.images: give them, or use quick_probe")
         key = batch.images.digest, actual.shape[-1]
         if key not in known:
-            known[key] = _rarity(batch.images, actual.shape[-1])
+            shrunk = (F.adaptive_avg_pool2d(color.to_float(rgb), actual.shape[-1]) for rgb in batch.images.in_order())
+            prior = bins.smoothed_prior(bins.count_bins(shrunk))
+            known[key] = bins.rebalancing_weights(prior, uniform=0).float()
         rarity = known[key][bins.nearest(color.split_lab(actual)[1], 1)[0][:, 0]]                 # (B,H,W)
         return quick_probe(batch) | {
             "ab_mse": ab_mse(predicted, actual), "rgb_mae": rgb_mae(predicted, actual),
@@ -163,7 +167,7 @@ _PROBES: dict[str, Callable[[Images, int | None], Probe]] = {
 
 def available_probes(images: Images, size: int | None = None,
                      skip: Collection[str] = ()) -> tuple[dict[str, Probe], list[str]]:
-    """All probes that work for these images on this machine, and a sentence for each that does not.
+    """All probes that work for these images on this machine, and a sentence for each of the others.
 
     Args:
         size: as for ``evaluate``.
@@ -176,12 +180,6 @@ def available_probes(images: Images, size: int | None = None,
         except DataError as error:
             missing.append(f"{name} left out: {error}")
     return probes, missing
-
-
-def _rarity(images: Images, size: int) -> Tensor:
-    """One over the frequency of each bin's color in the images, shrunk to ``size`` pixels: (Q,)."""
-    shrunk = (F.adaptive_avg_pool2d(color.to_float(rgb), size) for rgb in images.in_order())
-    return bins.rebalancing_weights(bins.smoothed_prior(bins.count_bins(shrunk)), uniform=0).float()
 
 
 def _classifier_labels(images: Images) -> Tensor:

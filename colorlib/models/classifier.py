@@ -4,7 +4,6 @@ import copy
 from pathlib import Path
 
 import safetensors.torch
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -34,18 +33,20 @@ class Classifier(nn.Module):
     the mean over the picture and its mirror image.
 
     Args:
-        classes: number of classes.
         width: channels of the second convolution.
 
     Shapes:
-        rgb (B, 3, H, W), uint8 or in [0, 1], H and W from 16 up -> logits (B, classes).
+        rgb (B, 3, H, W), uint8 or in [0, 1], H and W from 16 up -> logits (B, 10).
     """
 
-    def __init__(self, classes: int = len(CLASSES), width: int = 64):
+    def __init__(self, width: int = 64):
         super().__init__()
         self.layers = nn.Sequential(
-            *_conv(3, width // 2), *_block(width // 2, width), *_block(width, 4 * width), *_block(4 * width, 4 * width),
-            nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4 * width, classes))
+            *_conv(3, width // 2),
+            *_conv(width // 2, width, pool=True), Residual(width),
+            *_conv(width, 4 * width, pool=True), Residual(4 * width),
+            *_conv(4 * width, 4 * width, pool=True), Residual(4 * width),
+            nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4 * width, len(CLASSES)))
 
     def forward(self, rgb: Tensor) -> Tensor:
         x = 4 * color.to_float(rgb) - 2                       # roughly mean 0 and standard deviation 1
@@ -62,13 +63,12 @@ def save_classifier(path: Path, model: Classifier) -> None:
     write_atomic(path, safetensors.torch.save(weights))
 
 
-def load_classifier(path: Path | None = None) -> Classifier:
+def load_classifier(path: Path = WEIGHTS) -> Classifier:
     """Load a classifier in eval mode, by default the one in the package.
 
     Raises:
         DataError: if the file is missing or damaged.
     """
-    path = path or WEIGHTS
     try:
         model = Classifier()
         model.load_state_dict(safetensors.torch.load_file(path))
@@ -77,17 +77,6 @@ def load_classifier(path: Path | None = None) -> Classifier:
     return model.eval()
 
 
-@torch.no_grad()
-def classified_correctly(model: Classifier, rgb: Tensor, labels: Tensor) -> Tensor:
-    """Whether the classifier names each picture, rgb (B, 3, H, W), as labels (B,) do: (B,) bool."""
-    return model(rgb).argmax(1) == labels
-
-
 def _conv(channels: int, width: int, pool: bool = False) -> list[nn.Module]:
     return [nn.Conv2d(channels, width, 3, padding=1, bias=False), *[nn.MaxPool2d(2)] * pool, nn.BatchNorm2d(width),
             nn.GELU()]
-
-
-def _block(channels: int, width: int) -> list[nn.Module]:
-    """Halve H and W and change the width."""
-    return [*_conv(channels, width, pool=True), Residual(width)]

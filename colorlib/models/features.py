@@ -1,6 +1,5 @@
 """Features of pretrained networks, for perceptual losses and distances."""
 
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,17 +23,15 @@ class Known(NamedTuple):
     """A network of torchvision."""
 
     taps: tuple[int, ...]        # indices of the layers that LPIPS compares, in ``features``
-    file: str                    # a copy of its weights and of LPIPS's
     linear: str                  # its name in the package lpips
 
 
 KNOWN = {
-    "vgg16": Known((3, 8, 15, 22, 29), "vgg16_features_lpips.safetensors", "vgg"),
-    "alexnet": Known((1, 4, 7, 9, 11), "alexnet_features_lpips.safetensors", "alex"),
+    "vgg16": Known((3, 8, 15, 22, 29), "vgg"),
+    "alexnet": Known((1, 4, 7, 9, 11), "alex"),
 }
 # "classifier" is the CIFAR-10 classifier of this package, for pictures of 32 px.
 FEATURES = (*KNOWN, "classifier")
-CLASSIFIER_TAPS = (2, 6, 7, 11, 12)
 
 
 class Features(nn.Module):
@@ -64,7 +61,7 @@ class Features(nn.Module):
     def forward(self, rgb: Tensor) -> list[Tensor]:
         x, outputs = (color.to_float(rgb) - self.mean) / self.deviation, []
         for number, layer in enumerate(self.layers):
-            if isinstance(layer, nn.MaxPool2d) and min(x.shape[-2:]) < _side(layer.kernel_size):
+            if isinstance(layer, nn.MaxPool2d) and min(x.shape[-2:]) < layer.kernel_size:
                 break
             x = layer(x)
             if number in self.taps:
@@ -89,8 +86,12 @@ def load_features(name: str) -> Features:
     if name not in FEATURES:
         raise UsageError(f"features must be one of {', '.join(FEATURES)}, got {name!r}")
     if name == "classifier":
-        return Features(load_classifier().layers, CLASSIFIER_TAPS, (0.5,) * 3, (0.25,) * 3)
-    layers = _architecture(name)
+        return Features(load_classifier().layers, (2, 6, 7, 11, 12), (0.5,) * 3, (0.25,) * 3)
+    from torchvision import models  # imported here, since it takes a second
+
+    with torch.device("meta"):         # allocates no memory and draws no random numbers
+        layers = getattr(models, name)(weights=None).features
+    layers = layers.to_empty(device="cpu")
     weights, path = _copy(name) or _download(name)
     try:
         layers.load_state_dict({key.removeprefix("features."): value.float() for key, value in weights.items()
@@ -123,17 +124,9 @@ def normalize_channels(features: Tensor) -> Tensor:
     return F.normalize(features, dim=1, eps=1e-10)
 
 
-def _architecture(name: str) -> nn.Sequential:
-    from torchvision import models  # imported here, since it takes a second
-
-    with torch.device("meta"):         # allocates no memory and draws no random numbers
-        features = getattr(models, name)(weights=None).features
-    return features.to_empty(device="cpu")
-
-
 def _copy(name: str) -> tuple[Mapping[str, Tensor], Path] | None:
     folders = [place for folder in paths.search_dirs() for place in (folder, folder.parent / "weights")]
-    for path in (folder / KNOWN[name].file for folder in folders):
+    for path in (folder / f"{name}_features_lpips.safetensors" for folder in folders):
         if path.exists():
             try:
                 return safetensors.torch.load_file(path), path
@@ -168,10 +161,6 @@ def _lpips_package(name: str) -> tuple[Mapping[str, Tensor], Path]:
         import lpips
     except ImportError as error:
         raise DataError("LPIPS needs its weights: pip install lpips") from error
-    path = Path(os.fspath(lpips.__file__)).parent / "weights" / "v0.1" / f"{KNOWN[name].linear}.pth"
+    path = Path(lpips.__file__).parent / "weights" / "v0.1" / f"{KNOWN[name].linear}.pth"
     weights = torch.load(path, map_location="cpu", weights_only=True)
     return {f"lpips.{key}": value for key, value in weights.items()}, path
-
-
-def _side(kernel: int | tuple[int, int]) -> int:
-    return kernel if isinstance(kernel, int) else max(kernel)

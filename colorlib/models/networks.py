@@ -71,6 +71,8 @@ class CourseNet(nn.Module):
         ValueError: for a gray image that is not (B, 1, H, W) of 8 pixels or more.
     """
 
+    multiple = 4             # H and W are padded to multiples of this, since the map is halved twice
+
     def __init__(self, out_channels: int, depth: int = 11, batch_norm: bool = True, bias: bool = True, width: int = 64):
         super().__init__()
         if depth not in PLANS:
@@ -88,7 +90,7 @@ class CourseNet(nn.Module):
 
     def forward(self, gray: Tensor) -> Tensor:
         H, W = gray.shape[-2:]
-        return self.layers(_padded(gray, 4))[..., :H, :W]             # the map is halved twice
+        return self.layers(_padded(gray, self.multiple))[..., :H, :W]
 
 
 class Residual(nn.Module):

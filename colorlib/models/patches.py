@@ -10,9 +10,10 @@ from torch import Tensor
 
 
 def patch_side(map_size: tuple[int, int], size: tuple[int, int]) -> int:
-    """Side p of the patches, in pixels: the smallest p with ceil(H/p) = h and ceil(W/p) = w.
+    """Side p of the patches, in pixels, such that ceil(H/p) = h and ceil(W/p) = w.
 
-    There is only one such p if p = 2, or if a side is longer than p (p + 1) pixels.
+    There is only one such p if p = 2, or if a side is longer than p (p + 1) pixels. Otherwise a power of two is preferred,
+    which is what networks use.
 
     Args:
         map_size: (h, w) of the map.
@@ -21,7 +22,8 @@ def patch_side(map_size: tuple[int, int], size: tuple[int, int]) -> int:
     Raises:
         ValueError: if no p fits.
     """
-    for p in range(1, max(size) + 1):
+    sides = range(1, max(size) + 1)
+    for p in sorted(sides, key=lambda p: p & (p - 1) != 0):        # powers of two first
         if all(-(-side // p) == cells for side, cells in zip(size, map_size, strict=True)):
             return p
     raise ValueError(f"a map of {map_size} values does not cover {size} pixels in square patches")

@@ -56,10 +56,15 @@ class Recipe:
                 raise UsageError(f"no {kind} is called {name!r}: there are {', '.join(names)}")
         if not isinstance(self.size, Integral) or self.size < 8:
             raise UsageError(f"size must be an integer of at least 8 pixels, got {self.size!r}")
-        object.__setattr__(self, "size", int(self.size))               # JSON cannot hold a NumPy integer
+        object.__setattr__(self, "size", int(self.size))
+        for name in ("options", "settings"):                           # as a weights file will hold them
+            try:
+                object.__setattr__(self, name, json.loads(json.dumps(getattr(self, name))))
+            except TypeError as error:
+                raise UsageError(f"{name} must be numbers, texts and lists that JSON can hold: {error}") from error
 
     def __hash__(self) -> int:
-        return hash(json.dumps(self.as_dict(), sort_keys=True))
+        return hash((self.model, self.objective, self.size))
 
     def build_objective(self) -> Objective:
         """Build the objective that trains the network and decodes its output.

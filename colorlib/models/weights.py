@@ -53,9 +53,9 @@ def load_weights(weights: str | os.PathLike) -> tuple[nn.Module, Recipe]:
         RunError: for an unknown name, or a file that is missing, damaged or not written by colorlib.
     """
     path = shipped().get(str(weights), paths.expand_user(weights))
-    if not path.exists():
-        raise RunError(f"there are no weights {str(weights)!r}: give a file, or one of {', '.join(shipped())}")
     try:
+        if not path.exists():
+            raise RunError(f"there are no weights {str(weights)!r}: give a file, or one of {', '.join(shipped())}")
         _expect_no_pickle(path)
         with safetensors.safe_open(path, framework="pt") as file:
             recipe = Recipe(**json.loads((file.metadata() or {})["recipe"]))

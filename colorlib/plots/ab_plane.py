@@ -10,7 +10,6 @@ from colorlib import color
 from colorlib.color.bins import bin_centers
 from colorlib.plots.pictures import Pixels, on_cpu, show
 
-RADIUS = 120         # Lab units: the part of the plane that is drawn
 SQUARE = 95          # area of a bin in square points, on axes of 3.3 inches
 
 
@@ -45,10 +44,10 @@ def bin_values(values: Tensor, label: str, axes: Axes | None = None) -> Axes:
     return axes
 
 
-def distribution(logits: Tensor, axes: Axes | None = None, L: float = 60) -> Axes:
+def distribution(logits: Tensor, axes: Axes | None = None) -> Axes:
     """Predicted distribution of one pixel, logits (Q,): dots in the colors of the bins, with area by probability."""
     axes = _plane(axes)
-    axes.scatter(*bin_centers().T, 1500 * on_cpu(logits).softmax(0), _colors(L), edgecolors="black", linewidths=0.5)
+    axes.scatter(*bin_centers().T, 1500 * on_cpu(logits).softmax(0), _colors(60), edgecolors="black", linewidths=0.5)
     return axes
 
 
@@ -70,7 +69,7 @@ def _colors(L: float) -> np.ndarray:
     return color.join_lab(torch.full_like(ab[:, :1], L), ab).flatten(1).numpy()
 
 
-def _plane(axes: Axes | None, radius: int = RADIUS) -> Axes:
+def _plane(axes: Axes | None, radius: int = 120) -> Axes:
     axes = axes or plt.subplots(figsize=(4.6, 4), layout="constrained")[1]
     axes.set(xlim=(-radius, radius), ylim=(-radius, radius), aspect="equal",
              xlabel="a: green to red (Lab units)", ylabel="b: blue to yellow (Lab units)")

@@ -17,13 +17,12 @@ from colorlib.system.errors import UsageError
 LABELS = {name: measure.label for name, measure in MEASURES.items()} | TRAINING_LABELS
 CURVE_LABELS = {"loss": "training loss", "valid_ab_mae": "validation ab MAE (Lab units)"}
 MARKERS = "osD^vPX"          # one more than there are colors, so that up to 42 series look different
-Points = Sequence[tuple[float, float]]
 
 
 def line_styles() -> list[dict[str, str]]:
     """Line styles that differ in color (Okabe and Ito, safe for the color-blind) and in dashes (for gray print)."""
-    colors = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-    return [{"color": c, "linestyle": s} for c, s in zip(colors, ("-", "--", "-.", ":", "-", "--"), strict=True)]
+    return list(plt.cycler(color=["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"],
+                           linestyle=["-", "--", "-.", ":", "-", "--"]))
 
 
 def bars(values: Mapping[str, float], label: str, axes: Axes | None = None) -> Axes:
@@ -50,7 +49,8 @@ def dots(series: Mapping[str, Mapping[str, float]], label: str, axes: Axes | Non
     return _finish(axes, "y")
 
 
-def line_plot(series: Mapping[str, Points], xlabel: str, ylabel: str, axes: Axes | None = None) -> Axes:
+def line_plot(series: Mapping[str, Sequence[tuple[float, float]]], xlabel: str, ylabel: str,
+              axes: Axes | None = None) -> Axes:
     """Lines with markers: a name -> its (x, y) points."""
     axes = axes or _new_axes()
     for name, points, style in _styled(series):
@@ -77,11 +77,7 @@ def trade_off(series: Mapping[str, Mapping[str, tuple[float, float]]], gray: flo
 
 
 def loss_curves(histories: Mapping[str, Mapping[str, np.ndarray]], axes: Axes | None = None) -> Axes:
-    """Training loss over steps as lines, and validation loss at the end of each epoch as dots.
-
-    Args:
-        histories: a name -> the columns of a history.csv, such as ``Run.history``.
-    """
+    """Training loss over steps as lines, validation loss after each epoch as dots: a name -> ``Run.history``."""
     axes = axes or _new_axes()
     for name, history, style in _styled(histories):
         axes.plot(history["step"], history["loss"], linewidth=1, label=f"{name}, training", **style | {"marker": ""})
@@ -93,12 +89,9 @@ def loss_curves(histories: Mapping[str, Mapping[str, np.ndarray]], axes: Axes | 
 
 
 def trainings(rows: Sequence[Row], variants: Sequence[str], metric: str = "ab_mae", axes: Axes | None = None) -> Axes:
-    """Every training of some variants as a dot, with the mean of each variant and its 95% interval.
+    """Every training of some variants as a dot, with the mean of each variant and its 95% interval, if it has two.
 
-    Args:
-        rows: of a study.
-        variants: names, the first on top; the interval needs two trainings.
-        metric: a key of LABELS.
+    The first variant is on top. ``metric`` is a key of LABELS.
 
     Raises:
         UsageError: for a variant or a metric that no training has.
@@ -109,9 +102,8 @@ def trainings(rows: Sequence[Row], variants: Sequence[str], metric: str = "ab_ma
         raise UsageError(f"no training of {empty[0]!r} has {metric!r}")
     axes = axes or _new_axes(6, 0.45 * len(variants) + 0.9)
     for place, (_, values, style) in enumerate(_styled(found)):
-        interval = half_interval(values) if len(values) > 1 else 0
-        axes.errorbar(np.mean(values), place, xerr=interval, fmt="|", color="black", markersize=16, markeredgewidth=2,
-                      ecolor=style["color"], elinewidth=2)
+        axes.errorbar(np.mean(values), place, xerr=half_interval(values), fmt="|", color="black", markersize=16,
+                      markeredgewidth=2, ecolor=style["color"], elinewidth=2)
         axes.plot(values, [place] * len(values), "o", color=style["color"], markeredgecolor="black", alpha=0.8)
     axes.set(yticks=range(len(found)), yticklabels=list(found), ylim=(len(found) - 0.5, -0.5),
              xlabel=f"{LABELS[metric]}; {BETTER[metric]} is better")
@@ -120,15 +112,12 @@ def trainings(rows: Sequence[Row], variants: Sequence[str], metric: str = "ab_ma
 
 
 def curves(study_curves: Curves, variants: Sequence[str], column: str = "loss", axes: Axes | None = None) -> Axes:
-    """Loss or error over epochs: a thin line for each training, in the style of its variant.
+    """Loss or error over epochs: a thin line for each training of some variants, in the style of its variant.
 
-    Args:
-        study_curves: the curves of a study, from ``read_curves``.
-        variants: names; those without curves are left out.
-        column: a key of CURVE_LABELS.
+    Variants without curves are left out.
 
     Raises:
-        UsageError: for another column.
+        UsageError: for a column that is not in CURVE_LABELS.
     """
     if column not in CURVE_LABELS:
         raise UsageError(f"column must be one of {', '.join(CURVE_LABELS)}, got {column!r}")
@@ -146,8 +135,8 @@ def curves(study_curves: Curves, variants: Sequence[str], column: str = "loss", 
 def trainings_and_curves(rows: Sequence[Row], study_curves: Curves, variants: Sequence[str], metric: str = "ab_mae",
                          column: str = "valid_ab_mae") -> np.ndarray:
     """``trainings`` beside ``curves``. Returns the two axes."""
-    _, panels = plt.subplots(1, 2, figsize=(11, max(2.6, 0.45 * len(variants) + 0.9)), layout="constrained",
-                             width_ratios=(5, 4))
+    height = max(2.6, 0.45 * len(variants) + 0.9)
+    _, panels = plt.subplots(1, 2, figsize=(11, height), layout="constrained", width_ratios=(5, 4))
     trainings(rows, variants, metric, panels[0])
     curves(study_curves, variants, column, panels[1])
     return panels

@@ -1,5 +1,7 @@
 """Draw a network to scale: the output of each convolution as a block."""
 
+from contextlib import ExitStack
+
 import matplotlib.pyplot as plt
 import torch
 from matplotlib.axes import Axes
@@ -22,16 +24,14 @@ def conv_shapes(model: nn.Module, size: int) -> dict[nn.Conv2d, tuple[int, int, 
     """
     shapes: dict[nn.Conv2d, tuple[int, int, int]] = {}
 
-    def note(layer: nn.Conv2d, _: tuple[Tensor], output: Tensor) -> None:
-        shapes[layer] = tuple(output.shape[1:])
+    def note(layer: nn.Module, _: tuple[Tensor], output: Tensor) -> None:
+        if isinstance(layer, nn.Conv2d):
+            shapes[layer] = tuple(output.shape[1:])
 
-    hooks = [layer.register_forward_hook(note) for layer in model.modules() if isinstance(layer, nn.Conv2d)]
-    try:
-        with eval_mode(model):
-            model(torch.zeros(1, 1, size, size, device=next(model.parameters()).device))
-    finally:
-        for hook in hooks:
-            hook.remove()
+    with eval_mode(model), ExitStack() as hooks:
+        for layer in model.modules():
+            hooks.enter_context(layer.register_forward_hook(note))
+        model(torch.zeros(1, 1, size, size, device=next(model.parameters()).device))
     return shapes
 
 

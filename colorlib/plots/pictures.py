@@ -47,14 +47,11 @@ def contact_sheet(rgb: Pixels | Sequence[Pixels], titles: Sequence[str] = (), co
 
 
 def triptychs(gray: Pixels, predicted: Pixels, actual: Pixels) -> np.ndarray:
-    """Show a row each of gray, predicted and actual pictures, as in Figure 3 of the study.
+    """Show a row each of gray, predicted and actual pictures, as in Figure 3 of the study. Returns the axes, (3, N).
 
     Args:
         gray: (N, 1, H, W) in [0, 1].
         predicted, actual: (N, 3, H, W), uint8 or in [0, 1].
-
-    Returns:
-        The axes, (3, N).
     """
     rows = {"gray": color.gray_to_rgb(on_cpu(gray)), "predicted": predicted, "actual": actual}
     _, axes = plt.subplots(3, len(gray), figsize=(1.25 * len(gray) + 0.3, 3.9), squeeze=False, layout="constrained")
@@ -66,11 +63,7 @@ def triptychs(gray: Pixels, predicted: Pixels, actual: Pixels) -> np.ndarray:
 
 
 def channel_views(rgb: Pixels) -> np.ndarray:
-    """Show the channels of one picture (3, H, W): R, G, B as grays; its color alone, at L = 60; L, a, b as grays.
-
-    Returns:
-        The axes, (2, 4).
-    """
+    """Show the channels of one picture (3, H, W), and its color alone, at L = 60. Returns the axes, (2, 4)."""
     rgb = color.to_float(on_cpu(rgb))
     lab = color.rgb_to_lab(rgb)
     L, a, b = lab.split(1)

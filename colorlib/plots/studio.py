@@ -3,7 +3,6 @@
 import base64
 import io
 from collections.abc import Callable
-from functools import wraps
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,6 @@ MAX_BITS = 8                 # entropy if all 261 bins are equally likely
 
 def _shows_errors(handler: Callable[["Studio"], None]) -> Callable[..., None]:
     """Handler of a widget that shows errors on the page, where a traceback could not be seen."""
-    @wraps(handler)
     def guarded(studio: "Studio", _: Any = None) -> None:
         try:
             return handler(studio)
@@ -54,10 +52,9 @@ class Studio:
 
     def __init__(self, weights: tuple[str, ...] = ("photos", "photos-vivid"), photos: list[Path] | None = None):
         self.colorizers = {str(name): Colorizer(name) for name in weights}
-        files = photos or sorted(paths.samples_dir().glob("*.jpg"))
         wide = {"layout": WIDE, "style": {"description_width": "6.5em"}}
         self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="upload a photo")
-        self.sample = ipywidgets.Dropdown(options=_choices(files), value=files[0], description="or choose")
+        self.sample = ipywidgets.Dropdown(description="or choose")
         self.folder = ipywidgets.Text(placeholder="folder of this notebook", description="from folder",
                                       continuous_update=False)
         self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
@@ -77,7 +74,7 @@ class Studio:
                                 (self.compare, self._draw), (self.uncertainty, self._draw)]:
             widget.observe(handler, "value")
         self.button.on_click(self._on_full_size)
-        self._on_sample()
+        self._offer(photos or sorted(paths.samples_dir().glob("*.jpg")))
 
     @property
     def page(self) -> ipywidgets.Widget:
@@ -110,7 +107,10 @@ class Studio:
         files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in picture_extensions()]
         if not files:
             raise DataError(f"there are no photos in {folder}")
-        self.sample.options = _choices(files)
+        self._offer(files)
+
+    def _offer(self, files: list[Path]) -> None:
+        self.sample.options = [("-", None), *((file.stem, file) for file in files)]
         self.sample.value = files[0]
 
     def _open(self, data: bytes, name: str) -> None:
@@ -158,13 +158,8 @@ class Studio:
 
     @_shows_errors
     def _on_full_size(self) -> None:
-        options = ColorizeOptions(self._chosen_temperature, self.saturation.value)
-        colored = color_bytes(self.data, self.name, self.colorizer, options, "jpeg")
-        link = base64.b64encode(colored.data).decode()
+        options = ColorizeOptions(self._chosen_temperature, self.saturation.value, "jpeg")
+        colored, _ = color_bytes(self.data, self.name, self.colorizer, options)
+        link = base64.b64encode(colored).decode()
         name = escape(f"{Path(self.name).stem}-in-color.jpg")
         self.download.value = f'<a download="{name}" href="data:image/jpeg;base64,{link}">download {name}</a>'
-
-
-def _choices(files: list[Path]) -> list[tuple[str, Path | None]]:
-    """Options of a dropdown: no file, and each file by its name."""
-    return [("-", None), *((file.stem, file) for file in files)]

@@ -44,8 +44,7 @@ class Interactive(ipywidgets.VBox):
 def compare_slider(gray: Pixels, predicted: Pixels, actual: Pixels, height: int = 320) -> ipywidgets.Widget:
     """Fade from gray to predicted to actual with a slider; choose the image with another.
 
-    Both can be dragged, or moved with the arrow keys after a click or Tab. All blends of an image are computed when it
-    is chosen, so that the first slider moves without delay.
+    All blends of an image are computed when it is chosen, so that the first slider moves without delay.
 
     Args:
         gray: (N, 1, H, W) in [0, 1].
@@ -71,19 +70,14 @@ def compare_slider(gray: Pixels, predicted: Pixels, actual: Pixels, height: int 
         blended = [torch.lerp(start, end, step / STEPS) for start, end in pairwise(stages(i)) for step in range(STEPS)]
         return [_png(rgb, height) for rgb in [*blended, stages(i)[-1]]]
 
-    percents = [f"{100 * step // STEPS}%" for step in range(1, STEPS)]
-    names = ["gray", *(f"{percent} predicted" for percent in percents), "predicted",
-             *(f"{percent} actual" for percent in percents), "actual"]
+    percents = [f"{100 * step // STEPS}% " for step in range(1, STEPS)] + [""]
+    names = ["gray", *(percent + name for name in ("predicted", "actual") for percent in percents)]
     position = ipywidgets.SelectionSlider(options=[(name, i) for i, name in enumerate(names)], value=0,
                                           description="shows", layout=WIDE)
     number = ipywidgets.IntSlider(min=1, max=len(gray), value=1, description="image", layout=WIDE)
-    picture = ipywidgets.Image(format="png", value=blends(0)[0])
-
-    def update(_: object) -> None:
-        picture.value = blends(number.value - 1)[position.value]
-
-    position.observe(update, "value")
-    number.observe(update, "value")
+    picture = ipywidgets.Image(format="png")
+    for control in (position, number):
+        ipywidgets.dlink((control, "value"), (picture, "value"), lambda _: blends(number.value - 1)[position.value])
     return Interactive([picture, position, number], _png(torch.cat(stages(0), -1), height))
 
 
@@ -100,12 +94,11 @@ def temperature_slider(logits: Tensor, L: Tensor, objective: Objective, height: 
     slider = ipywidgets.FloatSlider(0.38, min=0, max=1, step=0.02, description="T", continuous_update=False, layout=WIDE)
     picture = ipywidgets.Image(format="png")
 
-    def update(_: object = None) -> None:
-        rgb = objective.with_temperature(slider.value).decode(logits, L)
-        picture.value = _png(torch.cat([*rgb], -1), height)
+    def draw(temperature: float) -> bytes:
+        rgb = objective.with_temperature(temperature).decode(logits, L)
+        return _png(torch.cat([*rgb], -1), height)
 
-    slider.observe(update, "value")
-    update()
+    ipywidgets.dlink((slider, "value"), (picture, "value"), draw)
     return Interactive([picture, slider], picture.value)
 
 

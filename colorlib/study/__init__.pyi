@@ -5,7 +5,6 @@ __all__ = [
     "Trial",
     "Verdict",
     "all_questions",
-    "all_variants",
     "base_trial",
     "judge",
     "read_curves",
@@ -15,7 +14,6 @@ __all__ = [
 ]
 
 from .claims import Claim, Verdict
-from .questions import all_questions, all_variants, base_trial
+from .questions import all_questions, base_trial
 from .study import Row, Study, Trial
-from .tables import read_curves, read_table
-from .verdicts import judge, repeat, verdict_table
+from .tables import judge, read_curves, read_table, repeat, verdict_table

@@ -11,18 +11,15 @@ from colorlib.metrics.evaluation import MEASURES
 from colorlib.study.study import Row
 from colorlib.system.errors import UsageError
 
-VERDICTS = ("confirmed", "refuted", "no difference that matters", "not enough evidence")
 # What a training has besides the measures of ``evaluate`` -> its label.
 TRAINING_LABELS = {"loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
 BETTER = {name: measure.better for name, measure in MEASURES.items()} | dict.fromkeys(TRAINING_LABELS, "less")
-KINDS = ("better", "similar", "no worse")
-DIRECTIONS = ("more", "less")
 
 
 class Verdict(NamedTuple):
     """What the trainings say about a claim."""
 
-    word: str                    # one of VERDICTS
+    word: str                    # confirmed, refuted, no difference that matters, or not enough evidence
     effect: float                # how much better the variant is, in the metric's unit; below 0: worse
     low: float                   # of the 95% interval
     high: float
@@ -42,12 +39,13 @@ class Claim:
     variant: str | float                 # the name of a variant; or a number, such as the value of the truth
     reference: str | float               # the same
     smallest_effect: float               # the smallest difference that matters, in the metric's unit, chosen in advance
-    kind: str = "better"                 # one of KINDS
-    direction: str | None = None         # one of DIRECTIONS: what "better" means, if not what it means for the metric
+    kind: str = "better"                 # or "similar" or "no worse"
+    direction: str | None = None         # "more" or "less": what "better" means, if not what it means for the metric
 
     def __post_init__(self):
-        for name, value, known in [("metric", self.metric, BETTER), ("kind", self.kind, KINDS),
-                                   ("direction", self.direction or "more", DIRECTIONS)]:
+        for name, value, known in [("metric", self.metric, BETTER),
+                                   ("kind", self.kind, ("better", "similar", "no worse")),
+                                   ("direction", self.direction or "more", ("more", "less"))]:
             if value not in known:
                 raise UsageError(f"{name} must be one of {', '.join(known)}, got {value!r}")
 
@@ -64,14 +62,11 @@ class Claim:
         it. But not for "similar": two variants may be far from the value on opposite sides.
         """
         values, references = (_values_by_seed(side, rows, self.metric) for side in (self.variant, self.reference))
-        seeds = sorted(set(values) & set(references))
-        differences = np.array([self._score(values[seed]) - self._score(references[seed]) for seed in seeds])
-        if len(differences) < 2:
-            mean = float(differences.mean()) if seeds else np.nan
-            return Verdict("not enough evidence", mean, np.nan, np.nan, len(seeds))
-        mean, around = float(differences.mean()), half_interval(differences)
-        word = self._word(mean, mean - around, mean + around)
-        return Verdict(word, mean, mean - around, mean + around, len(seeds))
+        seeds = values.keys() & references.keys()
+        differences = [self._score(values[seed]) - self._score(references[seed]) for seed in sorted(seeds)]
+        mean, around = float(np.mean(differences)) if seeds else np.nan, half_interval(differences)
+        low, high = mean - around, mean + around
+        return Verdict(self._word(mean, low, high), mean, low, high, len(seeds))
 
     def _score(self, value: float) -> float:
         """More is better."""
@@ -92,9 +87,9 @@ class Claim:
         return "not enough evidence"
 
 
-def half_interval(values: Sequence[float] | np.ndarray) -> float:
-    """Half the width of the 95% interval of the mean of two or more values, by Student's t."""
-    return float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values))
+def half_interval(values: Sequence[float]) -> float:
+    """Half the width of the 95% interval of the mean, by Student's t; NaN for fewer than two values."""
+    return float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)) if len(values) > 1 else np.nan
 
 
 def _values_by_seed(side: str | float, rows: Sequence[Row], metric: str) -> dict[int, float]:

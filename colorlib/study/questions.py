@@ -27,7 +27,7 @@ class Question:
 
 
 def base_trial() -> Trial:
-    """The study's network and settings; at half the width, since every variant is trained with several seeds."""
+    """The study's network and settings, at half the width, since every variant is trained with several seeds."""
     width = scaled(smoke=8, course=32, full=32)
     config = TrainConfig(scaled(smoke=3, course=3, full=5), 64, 0.001)
     return Trial(Recipe("study", "rgb-l2", 32, {"width": width}), config,
@@ -40,10 +40,6 @@ def all_variants() -> dict[str, Trial]:
     base = base_trial()
     change, images, epochs, width = base.with_changes, base.num_images, base.config.num_epochs, base.recipe.options["width"]
     unet = change({"model": "unet", "objective": "ab-l2", "options": {"width": width, "depth": 3, "patch": 2}}, ONE_CYCLE)
-
-    def of_size(size: int) -> Trial:
-        return change({"size": size}, data="animals10", num_images=scaled(smoke=32, course=400, full=2_000),
-                      measured_at=_sizes()[0])
 
     def perceptual(**settings: Any) -> Trial:
         return unet.with_changes({"objective": "perceptual", "settings": {"features": "classifier", **settings}})
@@ -73,7 +69,8 @@ def all_variants() -> dict[str, Trial]:
         "1 epoch": change(config={"num_epochs": 1}),
         "2 epochs": change(config={"num_epochs": 2}),
         "4 times the epochs": change(config={"num_epochs": 4 * epochs}),
-        **{f"{size} px": of_size(size) for size in _sizes()},
+        **{f"{size} px": change({"size": size}, data="animals10", num_images=scaled(smoke=32, course=400, full=2_000),
+                                measured_at=_sizes()[0]) for size in _sizes()},
         "UNet": unet,
         "UNet, perceptual + L2": perceptual(weight=0.02),
         "UNet, perceptual alone": perceptual(weight=1.0, base_weight=0.0),

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,8 +23,6 @@ from colorlib.system.progress import progress_bar
 from colorlib.training.config import TrainConfig
 from colorlib.training.identity import NUMERICS, default_run_dir, identity
 from colorlib.training.loop import fit
-
-RESULT = "result.json"       # in the run directory of a finished training: its measures
 
 
 @dataclass(frozen=True)
@@ -80,62 +78,53 @@ class Study:
         # Variants may be equal, and then share a training.
         jobs = dict.fromkeys((trial, seed) for trial in self.variants.values() for seed in self.seeds)
         if executor is None:
-            rows = {job: train(*job) for job in progress_bar(jobs, "trainings", leave=False)}
+            rows = {job: _row(train, *job) for job in progress_bar(jobs, "trainings", leave=False)}
         else:
-            futures = {job: executor.submit(train, *job) for job in jobs}
-            rows = {job: _result(future) for job, future in progress_bar(futures.items(), "trainings", leave=False)}
+            futures = {job: executor.submit(_row, train, *job) for job in jobs}
+            # Again _row, in case a worker dies.
+            rows = {job: _row(future.result) for job, future in progress_bar(futures.items(), "trainings", leave=False)}
         return [rows[trial, seed]._replace(variant=name, seed=seed)
                 for name, trial in self.variants.items() for seed in self.seeds]
 
 
 def train(trial: Trial, seed: int) -> Row:
-    """Train and measure one trial, or read its measures if that was done before.
-
-    Returns:
-        Its row, with an empty variant; if it failed, with the error.
+    """Train and measure one trial, or read its measures if that was done before: a row without a variant.
 
     Raises:
         KeyboardInterrupt: if it was interrupted.
     """
-    try:
-        images, valid = _images(trial, seed)
-        config = replace(trial.config, seed=seed)
-        path = default_run_dir(trial.recipe, identity(trial.recipe, images, valid, config), config.num_epochs)
-        make_folder(path.parent)
-        with write_errors(path.parent):
-            lock = FileLock(path.with_name(f"{path.name}.lock")).acquire()         # another worker may have the same
-        with lock:
-            result = json.loads((path / RESULT).read_text()) if (path / RESULT).exists() else {}
-            if not _is_complete(result, trial, valid):
-                result = _train_and_measure(trial, config, images, valid, path, result)
-                write_atomic(path / RESULT, json.dumps(result).encode())
-        return Row("", seed, "", f"{len(images):,} of {images.name}", path.name, result["measures"])
-    except Exception as error:
-        return _failed(error)
+    images, valid = data.load_to_train(trial.data, trial.recipe.size, missing=trial.missing)
+    start = seed * trial.num_images % max(1, len(images) - trial.num_images + 1)       # others, while there are enough
+    images, valid = images[start:start + trial.num_images], valid[:trial.num_valid]
+    config = replace(trial.config, seed=seed)
+    path = default_run_dir(trial.recipe, identity(trial.recipe, images, valid, config), config.num_epochs)
+    make_folder(path.parent)
+    with write_errors(path.parent):
+        lock = FileLock(f"{path}.lock").acquire()              # another worker may have the same
+    with lock:
+        file = path / "result.json"
+        result = _read_result(file)
+        current = (result.get("numerics"), result.get("measured_at")) == (NUMERICS, trial.measured_at)
+        # A probe that was not available then may be now.
+        if not current or available_probes(valid, trial.measured_at, skip=result["probes"])[0]:
+            result = _train_and_measure(trial, config, images, valid, path, result)
+            write_atomic(file, json.dumps(result).encode())
+    return Row("", seed, "", f"{len(images):,} of {images.name}", path.name, result["measures"])
 
 
 def oscillation(losses: np.ndarray) -> float:
-    """Mean step of the loss, up or down, over the last half of training, as a fraction of its mean.
-
-    Args:
-        losses: (N,) in the order of training, each a mean over as many steps.
-    """
+    """Mean step of the loss, (N,), up or down, over the last half of training, as a fraction of its mean."""
     last = losses[len(losses) // 2:]
     return float(np.abs(np.diff(last)).mean() / last.mean()) if len(last) > 1 else 0.0
 
 
-def _images(trial: Trial, seed: int) -> tuple[Images, Images]:
-    """Images to train on, others for each seed as long as there are enough, and images to measure on."""
-    images, valid = data.load_to_train(trial.data, trial.recipe.size, missing=trial.missing)
-    start = seed * trial.num_images % max(1, len(images) - trial.num_images + 1)
-    return images[start:start + trial.num_images], valid[:trial.num_valid]
-
-
-def _is_complete(result: Mapping[str, Any], trial: Trial, valid: Images) -> bool:
-    """Whether a result was measured by the current code, at the trial's size, with all probes that work now."""
-    if (result.get("numerics"), result.get("measured_at")) != (NUMERICS, trial.measured_at):
-        return False
-    return not available_probes(valid, trial.measured_at, skip=result["probes"])[0]
+def _read_result(file: Path) -> dict[str, Any]:
+    """Content of a result.json; empty if there is none, or a damaged one: then the training is measured again."""
+    try:
+        result = json.loads(file.read_text())
+        return result if {"numerics", "probes", "measures"} <= set(result) else {}
+    except (FileNotFoundError, ValueError, TypeError):
+        return {}
 
 
 def _train_and_measure(trial: Trial, config: TrainConfig, images: Images, valid: Images, path: Path,
@@ -151,18 +140,15 @@ def _train_and_measure(trial: Trial, config: TrainConfig, images: Images, valid:
                          "study again")
     probes = available_probes(valid, trial.measured_at)[0]
     scores = evaluate({"": (run.last, run.objective)}, valid, probes, size=trial.measured_at)[""]
-    losses = np.asarray(run.history["loss"])
+    losses = run.history["loss"]
     measures = scores.values | {"seconds": seconds, "loss": float(losses[-1]), "oscillation": oscillation(losses)}
     return {"numerics": NUMERICS, "measured_at": trial.measured_at, "probes": list(probes),
             "measures": {name: value for name, value in measures.items() if math.isfinite(value)}}
 
 
-def _result(future: Any) -> Row:
+def _row(function: Callable[..., Row], *arguments: Any) -> Row:
+    """Result of the function, or a row with its error."""
     try:
-        return future.result()
-    except Exception as error:                  # the worker died
-        return _failed(error)
-
-
-def _failed(error: Exception) -> Row:
-    return Row("", 0, f"{type(error).__name__}: {error}", "", "", {})
+        return function(*arguments)
+    except Exception as error:
+        return Row("", 0, f"{type(error).__name__}: {error}", "", "", {})

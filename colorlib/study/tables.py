@@ -1,15 +1,17 @@
-"""Tables of a study as CSV: one row per training, and the curve of each training in a few points."""
+"""The whole study, repeated, and its tables as CSV: trainings, their curves in a few points, verdicts on the claims."""
 
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from colorlib.study.study import Row
-from colorlib.system.errors import DataError
-from colorlib.system.files import write_atomic
+from colorlib.study.questions import Question, all_questions
+from colorlib.study.study import Row, Study
+from colorlib.system.errors import DataError, UsageError
+from colorlib.system.files import expect_writable, write_atomic
 from colorlib.system.paths import expand_user, runs_dir
 from colorlib.training.runs import read_history
 
@@ -18,16 +20,79 @@ POINTS = 40          # of a curve, at most: the curves of a hundred trainings ar
 Curves = Mapping[tuple[str, int], Mapping[str, np.ndarray]]        # variant and seed -> each of CURVE_COLUMNS -> (N,)
 CURVE_COLUMNS = ["epoch", "loss", "valid_ab_mae"]
 ROW_COLUMNS = ["variant", "seed", "error", "data", "run"]
+VERDICT_COLUMNS = ["number", "report", "claim", "metric", "better", "than", "smallest_effect", "effect", "low", "high",
+                   "seeds", "verdict"]
+
+
+def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | None = None,
+           executor: Executor | None = None, missing: str = "error") -> list[Row]:
+    """Repeat the study: train all variants that its claims need, and write the tables.
+
+    Args:
+        numbers: of the questions; by default all.
+        seeds: trainings of each variant.
+        out: a folder for trainings.csv (a line per training), curves.csv (some points per training) and verdicts.csv
+            (a line per claim). If it holds these tables, this call must repeat all trainings in them.
+        executor: as for ``Study.run``.
+        missing: what to do if a data set is not there, as for ``load``: "error", or "samples".
+
+    Raises:
+        DataError: if the folder holds trainings that this call would not repeat, or a damaged trainings.csv.
+        UsageError: for a number that no question has, or fewer than one seed.
+        WriteError: if the tables cannot be written.
+    """
+    if seeds < 1:
+        raise UsageError(f"seeds must be 1 or more, and 2 or more for intervals, got {seeds}")
+    variants = {name: trial.with_changes(missing=missing)
+                for question in _chosen(numbers).values() for name, trial in question.variants.items()}
+    study = Study(variants, range(seeds))
+    if out is None:
+        return study.run(executor)
+    trainings = out / "trainings.csv"
+    expect_writable(trainings)                  # an error after hours of training would come too late
+    kept = read_table(trainings) if trainings.exists() else []
+    if lost := [row for row in kept if row.variant not in variants or row.seed not in study.seeds]:
+        raise DataError(f"{trainings} holds {len(lost)} trainings that this call does not repeat, such as "
+                        f"{lost[0].variant!r}, seed {lost[0].seed}: repeat their claims and seeds too, or give another "
+                        "folder")
+    rows = study.run(executor)
+    write_curves(out / "curves.csv", {
+        (row.variant, row.seed): thin_history(read_history(runs_dir() / row.run / "history.csv"))
+        for row in rows if not row.error})
+    write_table(trainings, rows)
+    _write_csv(out / "verdicts.csv", judge(rows, numbers), digits=5)
+    return rows
+
+
+def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> pd.DataFrame:
+    """Verdicts on all claims of the questions with these numbers, by default of all: the table verdicts.csv."""
+    lines = []
+    for number, question in _chosen(numbers).items():
+        for claim in question.claims:
+            word, *interval_and_seeds = claim.judge(rows)
+            lines.append([number, question.report_text, claim.text, claim.metric, claim.variant, claim.reference,
+                          claim.smallest_effect, *interval_and_seeds, word])
+    return pd.DataFrame(lines, columns=VERDICT_COLUMNS)
+
+
+def verdict_table(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> str:
+    """Text table of the verdicts, a line per claim."""
+    lines = [f"{'':3} {'claim':60} {'better by':>22}  verdict"]
+    verdicts = judge(rows, numbers)
+    for line, repeated in zip(verdicts.itertuples(), verdicts["number"].duplicated(), strict=True):
+        if line.report and not repeated:
+            lines.append(f"{line.number:3} the report: {line.report}")
+        effect = f"{line.effect:.3g} [{line.low:.3g}, {line.high:.3g}]"
+        lines.append(f"{line.number:3} {line.claim + ' (' + line.metric + ')':60} {effect:>22}  {line.verdict}")
+    trained_on = sorted({row.data for row in rows if row.data}) or ["nothing"]
+    lines.append(f"trained on {'; '.join(trained_on)}. Of 95% intervals, one in twenty misses by chance.")
+    return "\n".join(lines)
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
-    """Write rows as CSV, one line per training.
-
-    Raises:
-        WriteError: if the file cannot be written.
-    """
+    """Write rows as CSV, one line per training."""
     measures = dict.fromkeys(name for row in rows for name in row.measures)
-    write_csv(path, pd.DataFrame([row._asdict() | row.measures for row in rows], columns=[*ROW_COLUMNS, *measures]))
+    _write_csv(path, pd.DataFrame([row._asdict() | row.measures for row in rows], columns=[*ROW_COLUMNS, *measures]))
 
 
 def read_table(path: str | os.PathLike) -> list[Row]:
@@ -36,43 +101,16 @@ def read_table(path: str | os.PathLike) -> list[Row]:
     Raises:
         DataError: for a file that is missing, damaged, or another table.
     """
-    lines = _read_csv(path, ROW_COLUMNS, ROW_COLUMNS).to_dict("records")
+    lines = _read_csv(path, ROW_COLUMNS).to_dict("records")
     return [Row(*map(line.pop, ROW_COLUMNS), {name: value for name, value in line.items() if not np.isnan(value)})
             for line in lines]
 
 
-def thin_history(history: Mapping[str, np.ndarray], points: int = POINTS) -> dict[str, np.ndarray]:
-    """Thin a history to a few points, each for as many steps: their mean loss, and their last validation.
-
-    Args:
-        history: the columns of a history.csv.
-        points: how many, at most.
-
-    Returns:
-        CURVE_COLUMNS; epochs have fractions, and points without a validation are NaN.
-    """
-    frame = pd.DataFrame({name: np.asarray(history[name]) for name in ("step", *CURVE_COLUMNS)})
-    frame["epoch"] = frame["step"] / frame["step"].iloc[-1] * frame["epoch"].iloc[-1]
-    point = np.arange(len(frame)) * min(points, len(frame)) // len(frame)
-    thin = frame.groupby(point).agg({"epoch": "last", "loss": "mean", "valid_ab_mae": "last"})     # last but for NaN
-    return {name: thin[name].to_numpy() for name in CURVE_COLUMNS}
-
-
-def collect_curves(rows: Sequence[Row]) -> Curves:
-    """Thinned histories of the trainings that finished."""
-    return {(row.variant, row.seed): thin_history(read_history(runs_dir() / row.run / "history.csv"))
-            for row in rows if not row.error}
-
-
 def write_curves(path: Path, curves: Curves) -> None:
-    """Write the curve of each training as CSV.
-
-    Raises:
-        WriteError: if the file cannot be written.
-    """
+    """Write the curve of each training as CSV."""
     parts = [pd.DataFrame({"variant": variant, "seed": seed, **columns}) for (variant, seed), columns in curves.items()]
     empty = pd.DataFrame(columns=["variant", "seed", *CURVE_COLUMNS])
-    write_csv(path, pd.concat(parts) if parts else empty, digits=5)
+    _write_csv(path, pd.concat(parts) if parts else empty, digits=5)
 
 
 def read_curves(path: str | os.PathLike) -> Curves:
@@ -81,22 +119,37 @@ def read_curves(path: str | os.PathLike) -> Curves:
     Raises:
         DataError: for a file that is missing, damaged, or another table.
     """
-    frame = _read_csv(path, ["variant", "seed", *CURVE_COLUMNS], ["variant", "seed"])
+    frame = _read_csv(path, ["variant", "seed", *CURVE_COLUMNS])
     return {training: {name: part[name].to_numpy() for name in CURVE_COLUMNS}
             for training, part in frame.groupby(["variant", "seed"], sort=False)}
 
 
-def write_csv(path: Path, frame: pd.DataFrame, digits: int = 6) -> None:
-    """Write a table with so many digits; cells without a value are empty.
+def thin_history(history: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Thin the columns of a history.csv to POINTS or fewer, each for as many steps.
 
-    Raises:
-        WriteError: if the file cannot be written.
+    Returns:
+        CURVE_COLUMNS: the mean loss and the last validation of each point, NaN without one; epochs have fractions.
     """
+    frame = pd.DataFrame({name: history[name] for name in ("step", *CURVE_COLUMNS)})
+    frame["epoch"] = frame["step"] / frame["step"].iloc[-1] * frame["epoch"].iloc[-1]
+    point = np.arange(len(frame)) * min(POINTS, len(frame)) // len(frame)
+    thin = frame.groupby(point).agg({"epoch": "last", "loss": "mean", "valid_ab_mae": "last"})     # last but for NaN
+    return {name: thin[name].to_numpy() for name in CURVE_COLUMNS}
+
+
+def _chosen(numbers: Sequence[int] | None) -> dict[int, Question]:
+    questions = all_questions()
+    if unknown := [number for number in numbers or () if number not in questions]:
+        raise UsageError(f"there is no claim {unknown[0]}: they go from 1 to {max(questions)}")
+    return {number: questions[number] for number in (questions if numbers is None else numbers)}
+
+
+def _write_csv(path: Path, frame: pd.DataFrame, digits: int = 6) -> None:
     write_atomic(path, frame.to_csv(index=False, float_format=f"%.{digits}g", lineterminator="\n").encode())
 
 
-def _read_csv(path: str | os.PathLike, columns: list[str], text: list[str]) -> pd.DataFrame:
-    """Table whose first columns are ``columns``: a seed is an integer, ``text`` are strings, all others are floats."""
+def _read_csv(path: str | os.PathLike, columns: list[str]) -> pd.DataFrame:
+    """Table whose first columns are ``columns``; those that are not in ROW_COLUMNS are floats."""
     try:
         # The Python engine alone leaves NaN where a line is too short.
         frame = pd.read_csv(expand_user(path), dtype=str, keep_default_na=False, engine="python")
@@ -104,7 +157,7 @@ def _read_csv(path: str | os.PathLike, columns: list[str], text: list[str]) -> p
             raise ValueError(f"its columns are not {', '.join(columns)}")
         if frame.isna().any(axis=None) or not isinstance(frame.index, pd.RangeIndex):
             raise ValueError("it has lines that are too short or too long")
-        numbers = {name: frame[name].replace("", "nan").astype(float) for name in frame.columns if name not in text}
+        numbers = {name: frame[name].replace("", "nan").astype(float) for name in frame if name not in ROW_COLUMNS}
         return frame.assign(seed=[int(seed) for seed in frame["seed"]], **numbers)
     except (OSError, ValueError) as error:
         raise DataError(f"{path} is not a table of a study ({error}): write it with colorlib ablate") from error

@@ -27,20 +27,18 @@ def process_state() -> PartialState:
 
 def sum_over_processes(values: Tensor) -> Tensor:
     """Sum of a tensor over all processes."""
-    return reduce(values, "sum") if PartialState().num_processes > 1 else values
+    return reduce(values, "sum")
 
 
 def min_over_processes(number: int) -> int:
     """Minimum of ``number`` over all processes."""
-    state = PartialState()
-    return int(gather(torch.tensor([number], device=state.device)).min()) if state.num_processes > 1 else number
+    return int(gather(torch.tensor([number], device=PartialState().device)).min())
 
 
 def broadcast_from_main(tensors: Iterable[Tensor]) -> None:
     """Overwrite tensors in place with those of the main process."""
-    if PartialState().num_processes > 1:
-        for tensor in tensors:
-            broadcast(tensor)
+    for tensor in tensors:
+        broadcast(tensor)
 
 
 def rank_slice(rows: int) -> slice:

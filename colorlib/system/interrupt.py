@@ -6,26 +6,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
-class Interrupt:
-    """``requested`` is True after the first Ctrl-C."""
-
-    requested = False
-
-
 @contextmanager
-def deferred_interrupt() -> Iterator[Interrupt]:
-    """Within the block, the first Ctrl-C or kernel interrupt only sets ``requested``; the second interrupts at once."""
-    interrupt = Interrupt()
+def deferred_interrupt() -> Iterator[threading.Event]:
+    """Within the block, the first Ctrl-C or kernel interrupt only sets the event; the second interrupts at once."""
+    requested = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield interrupt                       # Python handles signals in the main thread only
+        yield requested                       # Python handles signals in the main thread only
         return
 
     def request(number, frame):
-        interrupt.requested = True
-        signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGINT, before)  # first: a signal within set() would wait for its lock for ever
+        requested.set()
 
     before = signal.signal(signal.SIGINT, request)
     try:
-        yield interrupt
+        yield requested
     finally:
         signal.signal(signal.SIGINT, before)

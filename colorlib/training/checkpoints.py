@@ -12,6 +12,10 @@ from colorlib.system.errors import RunError
 from colorlib.system.files import write_atomic
 
 
+class DamagedError(RunError):
+    """A checkpoint with other bytes than were written."""
+
+
 def save_state(path: Path, state: dict[str, Any], keep_as: Path | None = None) -> None:
     """Write tensors, numbers and strings, in dicts, lists and tuples, atomically.
 
@@ -30,15 +34,18 @@ def load_state(path: Path) -> dict[str, Any]:
     """Read a file of ``save_state``. Its tensors are memory-mapped: they take no memory until they are copied.
 
     Raises:
-        RunError: if the file is damaged.
+        DamagedError: if the file is damaged.
+        RunError: if it cannot be read, for example for lack of memory or permission.
     """
     try:
         with zipfile.ZipFile(path) as file:              # torch checks no checksum of what it maps
             if damaged := file.testzip():
                 raise ValueError(f"wrong checksum of {damaged}")
         return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, MemoryError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
     except Exception as error:                           # torch and zipfile raise many kinds for a damaged file
-        raise RunError(f"{path} is damaged") from error
+        raise DamagedError(f"{path} is damaged") from error
 
 
 def _canonical(value: Any) -> Any:

@@ -17,6 +17,7 @@ from colorlib.system.errors import RunError
 from colorlib.system.memory import Limit, MiB, tightest_limit
 from colorlib.system.processor import resolve_precision
 from colorlib.training.config import TrainConfig
+from colorlib.training.optimizers import OPTIMIZERS
 
 Loss = Callable[[nn.Module, Tensor], Tensor]       # (network, rgb (B,3,H,W) uint8) -> a scalar
 
@@ -58,8 +59,9 @@ class Footprint:
 class Plan:
     """How a run computes its batches."""
 
-    precision: str       # "float32" or "bfloat16"
-    micro_batch: int     # images that each process computes at once
+    precision: str                       # "float32" or "bfloat16"
+    micro_batch: int                     # images that each process computes at once
+    requested: int | None = None         # the micro_batch of the settings
 
 
 def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config: TrainConfig, batch_size: int,
@@ -77,20 +79,22 @@ def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config
     state = process_state()
     precision = resolve_precision(config.precision, state.device, saved.precision if saved else None)
     per_process = -(-batch_size // state.num_processes)
-    wanted = min(config.micro_batch or (saved.micro_batch if saved else per_process), per_process)
+    resumed = saved is not None and saved.requested == config.micro_batch
+    wanted = min(saved.micro_batch if resumed else config.micro_batch or per_process, per_process)
 
     def loss(model: nn.Module, rgb: Tensor) -> Tensor:
         return batch_loss(model, objective, rgb, precision)
 
     footprint = estimate_footprint(network, loss, recipe.size, WEIGHT_COPIES)
+    OPTIMIZERS[config.optimizer](network.parameters(), lr=config.lr)       # the first one imports about 80 MiB of torch
     limit = tightest_limit(state.device, state)
-    resumed = saved is not None and wanted == saved.micro_batch
     micro_batch = min_over_processes(footprint.micro_batch(wanted, limit, resumed))
     if micro_batch < wanted:
         state.print(f"notice: {wanted} images at once do not fit, {limit}: computing {micro_batch} at once and adding up the "
                     "gradients. Batch norm normalizes each of these parts by itself")
-    _expect_variance(network, loss, recipe.size, per_process // -(-per_process // micro_batch))
-    return Plan(precision, micro_batch)
+    smallest_share = batch_size // state.num_processes
+    _expect_variance(network, loss, recipe.size, smallest_share // -(-smallest_share // micro_batch))
+    return Plan(precision, micro_batch, config.micro_batch)
 
 
 def estimate_footprint(model: nn.Module, loss: Loss, size: int, copies: int) -> Footprint:
@@ -105,10 +109,20 @@ def estimate_footprint(model: nn.Module, loss: Loss, size: int, copies: int) -> 
         size: pixels along each side of the images.
         copies: how often the weights are kept: they, their gradients, the optimizer's state, ...
     """
-    probed = min(size, MAX_PROBE_SIZE)
+    try:
+        per_image = _bytes_per_image(model, loss, min(size, MAX_PROBE_SIZE))
+        multiple = getattr(model, "multiple", 1)                # networks pad H and W to multiples of this
+        padded, probed = (-(-side // multiple) * multiple for side in (size, min(size, MAX_PROBE_SIZE)))
+        per_image *= (padded / probed) ** 2
+    except RuntimeError:                                        # a network that takes no other size
+        per_image = _bytes_per_image(model, loss, size)
+    return Footprint(size, copies * weight_bytes(model), 2.5 * per_image)
+
+
+def _bytes_per_image(model: nn.Module, loss: Loss, size: int) -> int:
     # The difference of three images and two: one image alone may have no variance for batch norm.
-    two, three = (_saved_bytes(model, loss, (images, 3, probed, probed)) for images in (2, 3))
-    return Footprint(size, copies * weight_bytes(model), 2.5 * (three - two) * (size / probed) ** 2)
+    two, three = (_saved_bytes(model, loss, (images, 3, size, size)) for images in (2, 3))
+    return three - two
 
 
 def weight_bytes(model: nn.Module) -> int:

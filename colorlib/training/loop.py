@@ -65,9 +65,9 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
         processes.wait_for_everyone()
         gpu_pixels = _on_gpu(train, processes.device)          # before the plan looks at the free memory
         objective = recipe.build_objective().fitted_to(train)
-        network = _on_device(copy.deepcopy(start).train() if start else recipe.build_model(config.seed), processes.device)
+        network = _on_device(copy.deepcopy(start) if start else recipe.build_model(config.seed), processes.device)
         checkpoint = directory.load()
-        saved_plan = Plan(checkpoint["precision"], checkpoint["micro_batch"]) if checkpoint else None
+        saved_plan = Plan(**checkpoint["plan"]) if checkpoint and "plan" in checkpoint else None
         plan = plan_memory(network, objective, recipe, config, min(config.batch_size, len(train)), saved_plan)
         trainer = Trainer(network, objective, recipe, config, plan, len(train), directory)
         trainer.resume(checkpoint)
@@ -81,7 +81,7 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
                 first_step = trainer.step - epoch * trainer.steps_per_epoch
                 for rgb in train.batches(config.batch_size, config.seed, epoch, first_step, own_rows, gpu_pixels, recipe.size):
                     trainer.train_step(rgb)
-                    stopped = trainer.save_or_fetch(interrupt.requested)
+                    stopped = trainer.save_or_fetch(interrupt.is_set())
                     _advance(bar, trainer)
                     if stopped:
                         break
@@ -92,6 +92,8 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
 
         if trainer.epoch < config.num_epochs:
             processes.print(f"stopped after step {trainer.step:,} of {trainer.total_steps:,}: the same call resumes there")
+        elif processes.is_main_process:
+            directory.delete_previous()
         run = trainer.as_run()
         processes.wait_for_everyone()
     return run
@@ -114,8 +116,8 @@ def _expect_not_longer(trainer: Trainer) -> None:
 
 
 def _on_device(network: nn.Module, device: torch.device) -> nn.Module:
-    """Move a network to its device, in the memory layout in which convolutions are fast there."""
-    network = network.to(device)
+    """Make a network ready for training: on its device, in the memory layout in which convolutions are fast there."""
+    network = network.train().requires_grad_(True).to(device)          # the EMA of another run needs no gradients
     return network.to(memory_format=torch.channels_last) if device.type in ("cpu", "cuda") else network
 
 

@@ -13,6 +13,8 @@ import io
 import json
 import os
 import shutil
+import textwrap
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,7 +32,7 @@ from colorlib.system.distributed import process_state
 from colorlib.system.errors import RunError, WriteError
 from colorlib.system.files import make_folder, write_atomic, write_errors
 from colorlib.system.paths import expand_user
-from colorlib.training.checkpoints import load_state, save_state
+from colorlib.training.checkpoints import DamagedError, load_state, save_state
 
 COLUMNS = ("step", "epoch", "loss", "valid_loss", "valid_psnr", "valid_ab_mae", "valid_auc", "valid_colorfulness")
 
@@ -52,7 +54,8 @@ class RunDir:
         self.path, self.identity = expand_user(path), identity
         self._last, self._previous = self.path / "last.ckpt", self.path / "previous.ckpt"
         self._config = self.path / "config.json"
-        self._written_best: bytes | None = None        # content of best.safetensors, if this process wrote it
+        self._written_best: bytes | None = None      # content of best.safetensors, if this process knows it
+        self._last_is_damaged = False
         self._lock = FileLock(self.path / "lock", timeout=0)
         self._locked_inode: int | None = None  # another process may have made a new lock file of the same name
 
@@ -82,7 +85,7 @@ class RunDir:
         """State of the last checkpoint, or of the one before if the last is damaged; None for a new run.
 
         Raises:
-            RunError: if both are damaged.
+            RunError: if both are damaged, or one cannot be read.
         """
         damage = None
         for path in (self._last, self._previous):
@@ -92,18 +95,17 @@ class RunDir:
                     if damage:
                         process_state().print(f"{damage}; resuming from {path.name}, after step {state['step']:,}")
                     return state
-            except RunError as error:
-                damage = error
+            except DamagedError as error:
+                damage, self._last_is_damaged = error, True
         if damage:
             raise RunError(f"{damage}: delete {self.path} and train again") from damage
         return None
 
-    def save(self, state: dict[str, Any], best: bytes | None = None, finished: bool = False) -> None:
+    def save(self, state: dict[str, Any], best: bytes | None = None) -> None:
         """Write a checkpoint, the history, and the best weights if they are new.
 
         Args:
             best: content of best.safetensors.
-            finished: training is over, and the checkpoint before is deleted.
 
         Raises:
             WriteError: if a file cannot be written. The last checkpoint stays; the other files may be new already.
@@ -117,9 +119,20 @@ class RunDir:
             self._written_best = best
         # The checkpoint last: after a kill in between, the run resumes from the older one and writes the others again.
         write_atomic(self.path / "history.csv", as_csv(state["history"]).encode())
-        save_state(self._last, state, self._previous if self._last.exists() else None)
-        if finished:
-            self._previous.unlink(missing_ok=True)
+        keep = self._last.exists() and not self._last_is_damaged
+        save_state(self._last, state, self._previous if keep else None)
+        self._last_is_damaged = False
+
+    def read_best(self) -> bytes | None:
+        """Content of best.safetensors, to write it again if the directory is deleted; None if there is none."""
+        file = self.path / "best.safetensors"
+        self._written_best = file.read_bytes() if file.exists() else None
+        return self._written_best
+
+    def delete_previous(self) -> None:
+        """Delete the checkpoint before the last, which a finished run does not need."""
+        with suppress(OSError):
+            self._previous.unlink()
 
     def expect_space(self, state_bytes: int) -> None:
         """Raise a WriteError if the disk has no space for three checkpoints of this size and the best weights."""
@@ -134,14 +147,23 @@ class RunDir:
         self._locked_inode = (self.path / "lock").stat().st_ino
 
     def _renew_lock(self) -> None:
-        """Hold the lock again if its file was deleted, unless another process holds a new one."""
-        lock = self.path / "lock"
-        if not lock.exists() or lock.stat().st_ino != self._locked_inode:
+        """Hold the lock again if its file was deleted, unless another process, or another run, took the directory."""
+        try:
+            if (self.path / "lock").stat().st_ino == self._locked_inode:
+                return
+        except FileNotFoundError:
+            pass
+        self._lock.release()
+        try:
+            self._acquire_lock()
+            if self._config.exists():
+                _expect_same(self._config, self.identity)
+        except (Timeout, OSError) as error:
+            raise WriteError(f"cannot write in {self.path}: another process trains there") from error
+        except RunError as error:
             self._lock.release()
-            try:
-                self._acquire_lock()
-            except (Timeout, OSError) as error:
-                raise WriteError(f"cannot write in {self.path}: another process trains there") from error
+            self._locked_inode = None
+            raise WriteError(f"cannot write in {self.path}: it holds another run now") from error
 
     def _write_config(self) -> None:
         if not self._config.exists():
@@ -170,7 +192,10 @@ class Run:
         Raises:
             RunError: before the end of the first epoch, when there is none.
         """
-        return load_weights(self.path / "best.safetensors")[0]
+        file = self.path / "best.safetensors"
+        if not file.exists():
+            raise RunError(f"{self.path} has no best.safetensors: it is written at the end of the first epoch")
+        return load_weights(file)[0]
 
     def output(self, rgb: Tensor | np.ndarray) -> Tensor:
         """Output of ``last`` for the lightness of rgb (B,3,H,W): (B,C,h,w), on the CPU whatever the device."""
@@ -220,9 +245,14 @@ def _expect_same(path: Path, identity: dict[str, Any]) -> None:
         raise RunError(f"{path.parent} holds a run of another version of colorlib, whose training gives other numbers: give "
                        "another run directory, or delete this one")
     if differing := [name for name in sorted(kept | new) if kept.get(name) != new.get(name)]:
-        listed = "; ".join(f"{name} was {kept.get(name)}, is now {new.get(name)}" for name in differing)
+        listed = "; ".join(f"{name} was {_shortened(kept.get(name))}, is now {_shortened(new.get(name))}"
+                           for name in differing)
         raise RunError(f"{path.parent} holds another run: {listed}. Give another run directory, or delete this one; to "
                        f"continue from its checkpoint anyway, delete {path.name}")
+
+
+def _shortened(value: Any) -> str:
+    return textwrap.shorten(str(value), 60, placeholder=" ...")
 
 
 def _flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -5,6 +5,7 @@ import math
 import time
 import warnings
 from contextlib import nullcontext
+from dataclasses import asdict
 from statistics import fmean
 from typing import Any
 
@@ -53,7 +54,7 @@ class Trainer:
         self.step, self.history, self.best_loss = 0, [], math.inf
         self.unfetched_losses: list[Tensor] = []     # of the last steps, on the device: fetching them synchronizes it
         self.pending_row: list[float] = []     # fetched losses that belong to the next row of the history
-        self.best_file: bytes | None = None    # content of best.safetensors, once this process had a best epoch
+        self.best_file: bytes | None = None    # content of best.safetensors, once there is a best epoch
         self.saved = True
         self.fetched_at = self.saved_at = time.monotonic()
 
@@ -61,11 +62,14 @@ class Trainer:
         """Continue from a saved state, or save the state of a new run. Wrap the network for gradient averaging.
 
         Raises:
-            RunError: for the state of another network or optimizer.
+            RunError: for the state of another network or optimizer, or a network with weights that are not finite.
             WriteError: if the disk has no space for the run.
         """
         if state:
             self._load_state(state)
+            self.best_file = self.run_dir.read_best()
+        elif not self._weights_are_finite():
+            raise RunError("the network to start from has weights that are not finite: take another")
         elif self.processes.is_main_process:   # check the disk before training, not after hours of it
             self.run_dir.expect_space(weight_bytes(self.network) * (4 if self.config.ema else 3))
             self.run_dir.save(self._state())
@@ -80,7 +84,8 @@ class Trainer:
     @property
     def epoch(self) -> int:
         """Epochs that are trained and validated."""
-        return self.history[-1]["epoch"] - ("valid_loss" not in self.history[-1]) if self.history else 0
+        trained, rest = divmod(self.step, self.steps_per_epoch)
+        return trained - (trained > 0 and rest == 0 and "valid_loss" not in self.history[-1])
 
     @property
     def evaluated_network(self) -> nn.Module:
@@ -143,7 +148,8 @@ class Trainer:
             self.save()                                  # a kill during the validation then loses the validation alone
         broadcast_from_main(self.evaluated_network.buffers())       # batch norm: the running statistics of the processes differ
         measured = self._validate(valid)
-        self._expect_finite(measured["loss"], "the validation loss")
+        if not math.isfinite(measured["loss"]):
+            raise self._not_finite(f"the validation loss is {measured['loss']}", self.step)
         self.history[-1] |= {f"valid_{name}": value for name, value in measured.items()}
         if measured["loss"] < self.best_loss:
             self.best_loss = measured["loss"]
@@ -153,10 +159,11 @@ class Trainer:
     def save(self) -> None:
         """Write a checkpoint. If the disk is full, warn and go on training: the next save may succeed."""
         self._fetch_losses()
-        self._expect_finite(sum(p.detach().abs().sum() for p in self.network.parameters()).item(), "a weight")
+        if not self._weights_are_finite():
+            raise self._not_finite("a weight is not finite", self.step)
         if self.processes.is_main_process:
             try:
-                self.run_dir.save(self._state(), self.best_file, finished=self.epoch == self.config.num_epochs)
+                self.run_dir.save(self._state(), self.best_file)
                 self.saved = True
             except WriteError as error:
                 self.saved = False
@@ -184,24 +191,26 @@ class Trainer:
         names = sorted(sums)
         totals = sum_over_processes(torch.stack([sums[name] for name in names])).tolist()
         means = {name: total / len(valid) for name, total in zip(names, totals, strict=True)}
-        loss = means.pop("loss")
-        return {"loss": loss} | {name: float(value) for name, value in measures_from_means(means).items()}
+        return {"loss": means.pop("loss")} | measures_from_means(means)
 
     def _fetch_losses(self) -> None:
         """Fetch the losses of the last steps and add rows to the history."""
         losses = sum_over_processes(torch.stack(self.unfetched_losses)).tolist() if self.unfetched_losses else []
         first, self.unfetched_losses, self.fetched_at = self.step - len(losses) + 1, [], time.monotonic()
         for step, loss in enumerate(losses, first):
-            self._expect_finite(loss, "the loss", step)
+            if not math.isfinite(loss):
+                raise self._not_finite(f"the loss is {loss}", step)
             self.pending_row.append(loss)
             if step % self.config.log_every == 0 or step % self.steps_per_epoch == 0:
                 self.history.append({"step": step, "epoch": -(-step // self.steps_per_epoch), "loss": fmean(self.pending_row)})
                 self.pending_row = []
 
-    def _expect_finite(self, value: float, name: str, step: int | None = None) -> None:
-        if not math.isfinite(value):
-            raise RunError(f"{name} is {value} at step {step or self.step:,}: {self.run_dir.path} keeps the "
-                           f"checkpoint from before. Give a new run directory and a lower lr than {self.config.lr:g}")
+    def _weights_are_finite(self) -> bool:
+        return math.isfinite(sum(p.detach().abs().sum() for p in self.network.parameters()).item())
+
+    def _not_finite(self, what: str, step: int) -> RunError:
+        return RunError(f"{what} at step {step:,}: {self.run_dir.path} keeps the checkpoint from before. Give a new run "
+                        f"directory and a lower lr than {self.config.lr:g}")
 
     def _state(self) -> dict[str, Any]:
         environment = {"torch": str(torch.__version__), "device": self.processes.device.type,
@@ -210,8 +219,7 @@ class Trainer:
             "model": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
             "ema": self.ema_network.state_dict() if self.ema_network else {},
             "step": self.step, "history": self.history, "pending_row": self.pending_row, "best_loss": self.best_loss,
-            "optimizer_name": self.config.optimizer, "precision": self.plan.precision,
-            "micro_batch": self.plan.micro_batch, "environment": environment,
+            "optimizer_name": self.config.optimizer, "plan": asdict(self.plan), "environment": environment,
         }
 
     def _load_state(self, state: dict[str, Any]) -> None:
@@ -224,12 +232,11 @@ class Trainer:
                 group["weight_decay"] = self.config.weight_decay
             if self.ema_network:
                 self.ema_network.load_state_dict(state["ema"])
+            for name in ("step", "history", "pending_row", "best_loss"):
+                setattr(self, name, state[name])
+            before, now = state["environment"], self._state()["environment"]
         except (RuntimeError, ValueError, KeyError) as error:
             raise RunError(f"the checkpoint in {self.run_dir.path} is of another network or optimizer: give another "
                            "run directory, or delete this one") from error
-        for name in ("step", "history", "pending_row", "best_loss"):
-            setattr(self, name, state[name])
-        now = self._state()["environment"]
-        if changed := [f"{name} was {before}, is now {now[name]}" for name, before in state["environment"].items()
-                       if before != now[name]]:
+        if changed := [f"{name} was {before[name]}, is now {now[name]}" for name in now if before[name] != now[name]]:
             self.processes.print(f"notice: {', '.join(changed)}: from here on, the last bits of results may differ")

@@ -38,6 +38,7 @@ def serving(answer, port=0):
             self.send_response(200 if content else 404)
             for name, value in ({"Content-Length": str(len(content))} | headers).items():
                 self.send_header(name, value)
+            self.send_header("Connection", "close")            # else a client may send its next request into the closing one
             self.end_headers()
             if self.command != "HEAD":
                 self.wfile.write(content[:sent])

@@ -15,8 +15,8 @@ from colorlib.colorize.formats import EXTENSIONS
 
 def test_bytes_become_what_is_wished(painter, album):
     wish = coloring.ColorizeOptions(format="png")
-    colored = coloring.color_bytes((album / "a.jpg").read_bytes(), "a", Colorizer(painter), wish)
-    assert Image.open(io.BytesIO(colored.data)).format == "PNG"
+    colored, _ = coloring.color_bytes((album / "a.jpg").read_bytes(), "a", Colorizer(painter), wish)
+    assert Image.open(io.BytesIO(colored)).format == "PNG"
 
 
 @pytest.mark.parametrize("form", ["jpeg", "png", "webp", "tiff"])

@@ -51,7 +51,7 @@ def colorizer(tmp_path_factory):
 def outcome(data: bytes, colorizer: Colorizer) -> str:
     """What became of a file: "colored", or the status of the error; any other error fails the test."""
     try:
-        colored = color_bytes(data, "the file", colorizer, ColorizeOptions()).data
+        colored, _ = color_bytes(data, "the file", colorizer, ColorizeOptions())
     except PictureError as error:
         assert "\n" not in str(error)
         return error.status

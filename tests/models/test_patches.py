@@ -18,6 +18,11 @@ def test_the_side_of_a_patch_follows_from_both_sizes(size, side):
     assert patch_side(cells, size) == side
 
 
+def test_of_two_possible_patches_that_of_a_network_is_taken():
+    """A map of 3 covers 9 pixels in patches of 3 and of 4."""
+    assert patch_side((3, 3), (9, 9)) == 4
+
+
 def test_a_map_that_covers_no_patches_is_refused():
     with pytest.raises(ValueError, match="does not cover"):
         patch_side((10, 64), (128, 128))

@@ -65,5 +65,10 @@ def test_an_unknown_name_is_told_what_there_is():
         load_weights("sepia")
 
 
+def test_a_name_too_long_for_a_file_is_an_error_of_ours():
+    with pytest.raises(RunError):
+        load_weights("x" * 300)
+
+
 def test_all_names_that_help_and_errors_mention_are_there():
     assert {"study", "cifar", "cifar-vivid", "photos", "photos-vivid"} <= set(shipped())

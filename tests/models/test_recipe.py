@@ -15,7 +15,15 @@ from colorlib.system.errors import UsageError
 def test_equal_recipes_have_equal_hashes():
     first, second = (Recipe("unet", "bins", 32, {"width": 8}, {"rebalance": 1.0}) for _ in range(2))
     assert len({first, second}) == 1
-    assert hash(first) != hash(Recipe("unet", "bins", 32, {"width": 9}, {"rebalance": 1.0}))
+    assert len({first, Recipe("unet", "bins", 32, {"width": 9}, {"rebalance": 1.0})}) == 2
+
+
+def test_settings_are_what_a_file_will_hold():
+    rarity = tuple(range(1, 262))
+    recipe = Recipe("unet", "bins", settings={"tilt": 0.5, "rarity": rarity})
+    assert Recipe(**json.loads(json.dumps(recipe.as_dict()))) == recipe
+    with pytest.raises(UsageError, match="settings must be numbers, texts and lists that JSON can hold"):
+        Recipe("unet", "bins", settings={"rarity": np.ones(261)})
 
 
 def test_a_weights_file_with_the_old_name_of_the_network_still_loads(tmp_path):

@@ -1,5 +1,6 @@
 """A study: nothing is trained twice, a failure stays alone, a kill costs nothing, two workers find the same."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -53,6 +54,16 @@ def test_a_study_has_a_row_for_each_variant_and_seed_and_trains_nothing_twice(ho
     assert Study(VARIANTS, (0, 1)).run() == rows
 
 
+@pytest.mark.parametrize("content", ["", "[1]", "7", '{"measures": {}}'])
+def test_a_damaged_result_is_measured_again(content, home):
+    (row,) = Study({"base": BASE}, (0,)).run()
+    file = runs_dir() / row.run / "result.json"
+    file.write_text(content)
+    (again,) = Study({"base": BASE}, (0,)).run()
+    assert again.error == ""
+    assert again.measures["ab_mae"] == row.measures["ab_mae"]
+
+
 def test_an_interrupted_training_is_not_a_result(home, monkeypatch):
     """Ctrl-C in the middle of a training: `fit` returns what it has; the study must end."""
     batches = Images.batches
@@ -73,9 +84,10 @@ def test_an_interrupted_training_is_not_a_result(home, monkeypatch):
 
 
 def test_another_seed_has_other_images(home):
-    (first, valid), (second, same) = (study_module._images(BASE, seed) for seed in (0, 1))
-    assert first.digest != second.digest
-    assert valid.digest == same.digest
+    rows = Study({"": BASE}, (0, 1)).run()
+    first, second = (json.loads((runs_dir() / row.run / "config.json").read_text())["data"] for row in rows)
+    assert first["train"] != second["train"]
+    assert first["valid"] == second["valid"]
 
 
 def test_sizes_are_compared_at_one_size(home):
@@ -251,14 +263,17 @@ def test_two_workers_of_a_dask_cluster_find_the_same(home, tmp_path, monkeypatch
 
 
 def test_a_curve_is_thinned_to_the_mean_of_its_parts():
-    history = {"step": np.arange(1.0, 9), "epoch": np.array([1.0] * 4 + [2] * 4), "loss": np.arange(8.0),
-               "valid_ab_mae": np.array([np.nan] * 3 + [9.0] + [np.nan] * 3 + [8.0])}
-    thin = thin_history(history, 4)
-    assert thin["epoch"].tolist() == [0.5, 1, 1.5, 2]
-    assert thin["loss"].tolist() == [0.5, 2.5, 4.5, 6.5]
-    assert thin["valid_ab_mae"][[1, 3]].tolist() == [9, 8]
-    assert np.isnan(thin["valid_ab_mae"][[0, 2]]).all()
-    assert len(thin_history(history)["loss"]) == 8
+    """80 rows of a history become 40 points."""
+    valid_ab_mae = np.full(80, np.nan)
+    valid_ab_mae[[39, 79]] = 9, 8
+    history = {"step": np.arange(1.0, 81), "epoch": np.repeat([1.0, 2], 40), "loss": np.arange(80.0),
+               "valid_ab_mae": valid_ab_mae}
+    thin = thin_history(history)
+    assert thin["epoch"] == pytest.approx(np.arange(1, 41) / 20)
+    assert thin["loss"].tolist() == np.arange(0.5, 80, 2).tolist()
+    assert np.flatnonzero(~np.isnan(thin["valid_ab_mae"])).tolist() == [19, 39]
+    assert thin["valid_ab_mae"][[19, 39]].tolist() == [9, 8]
+    assert len(thin_history({name: column[:8] for name, column in history.items()})["loss"]) == 8
 
 
 def test_a_steady_loss_does_not_oscillate():

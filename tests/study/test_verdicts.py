@@ -4,8 +4,8 @@ import csv
 
 import pytest
 
+from colorlib import study
 from colorlib.cli import main
-from colorlib.study import verdicts
 from colorlib.study.questions import all_questions
 from colorlib.study.study import Row
 from colorlib.study.tables import read_curves
@@ -40,7 +40,7 @@ def test_trainings_that_agree_with_the_report_confirm_all_its_claims(monkeypatch
         "ab_mae": 10 + worse.get(name, 0) + 0.01 * seed, "psnr": 25 - worse.get(name, 0), "lightness": -3,
         "colorfulness": vivid.get(name, 0.5), "loss": 0.01, "oscillation": 0.2 if name == "study" else 0.1})
         for question in all_questions().values() for name in question.variants for seed in range(3)]
-    found = verdicts.judge(rows)
+    found = study.judge(rows)
     found = found[found["report"] != ""]
     assert len(found) > 25
     assert list(found.loc[found["verdict"] != "confirmed", "claim"]) == []
@@ -63,7 +63,7 @@ def test_ablate_on_the_command_line(home, tmp_path, capsys):
     assert main([*command[:2], "2", *command[3:]]) == 1
     assert "holds 2 trainings that this call does not repeat, such as '8 layers', seed 0" in capsys.readouterr().err
     with pytest.raises(DataError, match="holds 2 trainings .* such as 'study', seed 1"):
-        verdicts.repeat([10, 11], seeds=1, out=tmp_path / "out")
+        study.repeat([10, 11], seeds=1, out=tmp_path / "out")
     assert (tmp_path / "out" / "trainings.csv").read_bytes() == table
     (tmp_path / "out" / "curves.csv").unlink()
     assert main([*command[:2], "2,10", *command[3:]]) == 0
@@ -72,7 +72,7 @@ def test_ablate_on_the_command_line(home, tmp_path, capsys):
     assert found["study", 1]["epoch"][-1] == 3
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match="a file is in its place"):
-        verdicts.repeat([2], out=tmp_path / "file")
+        study.repeat([2], out=tmp_path / "file")
     with pytest.raises(UsageError, match="no claim 99: they go from 1 to 18"):
-        verdicts.repeat([99])
-    assert len(verdicts.judge([], [])) == 0
+        study.repeat([99])
+    assert len(study.judge([], [])) == 0

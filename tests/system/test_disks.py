@@ -125,13 +125,36 @@ def test_a_run_directory_deleted_in_the_second_epoch_is_written_again_and_still_
     assert removed
 
 
+def test_best_weights_of_before_a_resume_outlive_a_deleted_folder(split, tmp_path):
+    """The best epoch was before the resume, and the folder is deleted after it."""
+    config = replace(CONFIG, num_epochs=1, save_seconds=0)
+    first = fit(RECIPE, *split, config, tmp_path / "run")
+    best = (first.path / "best.safetensors").read_bytes()
+    (tmp_path / "run" / "config.json").unlink()
+    train = disturbed(split[0], lambda: shutil.rmtree(tmp_path / "run"), lambda: None)
+    run = fit(RECIPE, train, split[1], replace(config, num_epochs=2, lr=1.0), tmp_path / "run")
+    assert min(row["valid_loss"] for row in run.epochs) == run.epochs[0]["valid_loss"], "the second epoch is worse"
+    assert (run.path / "best.safetensors").read_bytes() == best
+
+
+def test_another_run_that_took_a_deleted_folder_is_not_overwritten(tmp_path):
+    """It trained and ended there: its lock is free, and its checkpoint must stay its own."""
+    with runs.RunDir(tmp_path / "run", {"of": "first"}) as first:
+        shutil.rmtree(tmp_path / "run")
+        with runs.RunDir(tmp_path / "run", {"of": "second"}) as second:
+            second.save({"history": [], "step": 1})
+        with pytest.raises(WriteError, match="it holds another run now"):
+            first.save({"history": [], "step": 2})
+    assert load_state(tmp_path / "run" / "last.ckpt")["step"] == 1
+
+
 def test_a_run_of_another_process_in_the_same_folder_is_not_overwritten(tmp_path):
     with runs.RunDir(tmp_path / "run", {"of": "first"}) as first:
         shutil.rmtree(tmp_path / "run")
         with runs.RunDir(tmp_path / "run", {"of": "second"}) as second:
-            second.save({"history": [], "step": 1, "ends_epoch": False})
+            second.save({"history": [], "step": 1})
             with pytest.raises(WriteError, match="another process trains there"):
-                first.save({"history": [], "step": 2, "ends_epoch": False})
+                first.save({"history": [], "step": 2})
             assert load_state(tmp_path / "run" / "last.ckpt")["step"] == 1
 
 

@@ -63,8 +63,10 @@ def test_images_too_large_for_any_machine_are_estimated_without_taking_memory():
 
 @pytest.mark.parametrize("recipe", [
     Recipe("study", "rgb-l2", 128, {"width": 16}), Recipe("unet", "ab-l1", 128, {"width": 8, "patch": 2}),
-    Recipe("unet", "bins", 128, {"width": 8, "patch": 2, "full_size": False}, {"rebalance": 1.0})], ids=str)
-@pytest.mark.parametrize("size", [90, 128])
+    Recipe("unet", "bins", 128, {"width": 8, "patch": 2, "full_size": False}, {"rebalance": 1.0}),
+    Recipe("unet", "ab-l1", 128, {"width": 2, "depth": 6, "patch": 2}),
+    Recipe("unet", "ab-l1", 128, {"width": 2, "depth": 7, "patch": 2})], ids=str)
+@pytest.mark.parametrize("size", [72, 90, 128])
 def test_an_estimate_from_64_px_is_within_30_percent_of_the_count_at_full_size(recipe, size):
     """Counted at the size itself: all bytes that autograd saves, those of three images less those of two."""
     objective, model = recipe.build_objective(), recipe.build_model()
@@ -84,6 +86,19 @@ def test_an_estimate_from_64_px_is_within_30_percent_of_the_count_at_full_size(r
 
     need = estimate_footprint(model, lambda model, rgb: objective.loss(model(color.to_gray(rgb)), rgb), size, copies=1)
     assert need.per_image == pytest.approx(2.5 * (saved_bytes(3) - saved_bytes(2)), rel=0.3)
+
+
+def test_a_network_that_takes_one_size_alone_is_estimated_at_that_size():
+    class Fixed(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.position = torch.nn.Parameter(torch.ones(96, 96))
+
+        def forward(self, gray):
+            return gray * self.position
+
+    need = estimate_footprint(Fixed(), lambda model, rgb: model(rgb[:, :1].float()).sum(), 96, copies=1)
+    assert need.per_image == 2.5 * 96 * 96 * 4, "the gray input is saved for the gradient of the position"
 
 
 def test_the_micro_batch_is_the_whole_or_equal_parts_that_fit():
@@ -128,6 +143,19 @@ def test_a_run_keeps_the_micro_batch_that_it_began_with(samples, tmp_path, monke
         fit(RECIPE, train, valid, replace(CONFIG, num_epochs=2), tmp_path)
         assert capsys.readouterr().out.split("micro-batches of ")[1] == begun
     fit(RECIPE, train, valid, replace(CONFIG, num_epochs=3), tmp_path)
+    assert capsys.readouterr().out.split("micro-batches of ")[1] == begun
+
+
+@WITHOUT_A_GPU
+def test_a_run_with_a_micro_batch_of_its_own_keeps_what_was_planned(samples, tmp_path, monkeypatch, capsys):
+    train, valid = divide(samples)
+    config = replace(CONFIG, micro_batch=20)
+    with monkeypatch.context() as patch:
+        patch.setattr(memory, "limits", lambda processes: [Limit("a small kernel", 2 * MiB, 0)])
+        fit(RECIPE, train, valid, replace(config, num_epochs=1), tmp_path)
+        begun = capsys.readouterr().out.split("micro-batches of ")[1]
+        assert not begun.startswith("20")
+    fit(RECIPE, train, valid, config, tmp_path)
     assert capsys.readouterr().out.split("micro-batches of ")[1] == begun
 
 

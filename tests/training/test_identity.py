@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 import safetensors.torch
 import torchvision
-from tiny import CONFIG, FILES, RECIPE
+from tiny import CONFIG, FILES, RECIPE, as_kind
 
 from colorlib.data import catalog
+from colorlib.data.images import Images
 from colorlib.models import recipe
 from colorlib.models.recipe import Recipe
 from colorlib.system.errors import RunError
@@ -60,6 +61,29 @@ def test_with_its_config_deleted_a_run_goes_on_under_new_settings(split, tmp_pat
 
 
 
+@pytest.mark.parametrize(("batch_size", "ends"), [(16, [(1, 16), (2, 32)]), (64, [(4, 16), (6, 24)])])
+def test_with_its_config_deleted_and_another_batch_size_every_image_is_seen_once_an_epoch(batch_size, ends, split, tmp_path):
+    """Two epochs of 8 steps are done. With 16 steps an epoch they are one, with 4 they are four."""
+    fit(RECIPE, *split, CONFIG, tmp_path)
+    (tmp_path / "config.json").unlink()
+    steps = []
+    train = as_kind(Counted, split[0])
+    object.__setattr__(train, "steps_taken", steps)
+    num_epochs = ends[-1][0]
+    run = fit(RECIPE, train, split[1], replace(CONFIG, batch_size=batch_size, num_epochs=num_epochs), tmp_path)
+    assert len(steps) == ends[-1][1] - 16
+    assert run.finished(num_epochs)
+
+
+class Counted(Images):
+    """Images that count the batches."""
+
+    def batches(self, *arguments):
+        for batch in super().batches(*arguments):
+            self.steps_taken.append(len(batch))
+            yield batch
+
+
 def test_with_its_config_deleted_the_new_settings_count(split, tmp_path, capsys):
     fit(RECIPE, *split, replace(CONFIG, num_epochs=1, precision="bfloat16"), tmp_path)
     (tmp_path / "config.json").unlink()
@@ -83,8 +107,8 @@ def test_a_run_that_sees_with_another_network_is_another_run(split, tmp_path, mo
         safetensors.torch.save_file(weights, tmp_path / "alexnet_features_lpips.safetensors")
         recipe = Recipe("study", "perceptual", 16, settings={"features": "alexnet"})
         seen.append(identity.identity(recipe, *split, CONFIG))
-    assert [name for name in seen[0] if seen[0][name] != seen[1][name]] == ["features"]
-    assert "features" not in identity.identity(RECIPE, *split, CONFIG)
+    assert [name for name in seen[0] if seen[0][name] != seen[1][name]] == ["frozen networks"]
+    assert "frozen networks" not in identity.identity(RECIPE, *split, CONFIG)
 
 
 

@@ -165,6 +165,27 @@ def test_weights_worse_than_the_best_are_not_kept(split, tmp_path):
         trainer.train_step(next(split[0].batches(32)))
 
 
+def test_the_average_of_another_run_can_be_trained_on(split, tmp_path):
+    averaged = fit(RECIPE, *split, replace(CONFIG, num_epochs=1, ema=0.9), tmp_path / "averaged").last
+    run = fit(RECIPE, *split, replace(CONFIG, num_epochs=1), tmp_path / "more", start=averaged)
+    assert any(not torch.equal(a, b) for a, b in zip(run.last.parameters(), averaged.parameters(), strict=True))
+
+
+def test_weights_that_are_not_finite_are_no_start(split, tmp_path):
+    broken = RECIPE.build_model()
+    torch.nn.init.constant_(next(broken.parameters()), float("nan"))
+    with pytest.raises(RunError, match="the network to start from has weights that are not finite"):
+        fit(RECIPE, *split, CONFIG, tmp_path, start=broken)
+    assert not (tmp_path / "last.ckpt").exists()
+
+
+def test_before_the_first_epoch_ends_there_is_no_best_network(split, tmp_path):
+    run = fit(RECIPE, *split, replace(CONFIG, num_epochs=1), tmp_path)
+    (tmp_path / "best.safetensors").unlink()
+    with pytest.raises(RunError, match="has no best.safetensors: it is written at the end of the first epoch"):
+        run.best  # noqa: B018
+
+
 def test_last_and_best_are_two_networks_by_name(split, tmp_path):
     """A high learning rate in the last epoch: the validation gets worse, and only ``last`` with it."""
     run = fit(RECIPE, *split, replace(CONFIG, num_epochs=8, lr=0.03), tmp_path)

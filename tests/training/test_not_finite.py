@@ -28,7 +28,7 @@ class Poisoned(Images):
 def test_the_error_names_the_step_and_the_last_good_state_stays(save_seconds, split, tmp_path):
     config = replace(CONFIG, save_seconds=save_seconds)
     good = fit(RECIPE, *split, replace(config, num_epochs=1), tmp_path / "good")
-    with pytest.raises(RunError, match=r"the loss is nan at step 9: .*bad keeps the last checkpoint before. Give a new"):
+    with pytest.raises(RunError, match=r"the loss is nan at step 9: .*bad keeps the checkpoint from before. Give a new"):
         fit(RECIPE, as_kind(Poisoned, split[0]), split[1], config, tmp_path / "bad")
     assert load_state(tmp_path / "bad" / "last.ckpt")["step"] == 8
     for name in FILES:

@@ -1,5 +1,7 @@
 """NUMERICS guards stored runs: if the same recipe, settings and data give other numbers, it must be raised."""
 
+from dataclasses import replace
+
 import pytest
 from tiny import divide
 
@@ -15,6 +17,8 @@ MESSAGE = ("the same recipe, settings and data give other numbers than NUMERICS 
            "in colorlib/training/identity.py, and store the new numbers here")
 PATCHES = {"width": 8, "depth": 2, "patch": 2, "full_size": False}
 CYCLE = {"optimizer": "adamw", "weight_decay": 0.01, "schedule": "one-cycle", "ema": 0.9, "micro_batch": 20}
+
+CROPPED = 0.2918286
 
 # Of NUMERICS = 1: the training loss of the first and the last row, the validation loss and ab MAE at the end.
 KNOWN = [
@@ -32,6 +36,15 @@ def test_training_gives_the_numbers_that_it_gave(recipe, settings, expected, sam
     run = fit(recipe, *divide(samples), config, tmp_path)
     found = [run.history["loss"][0], run.history["loss"][-1], run.epochs[-1]["valid_loss"], run.epochs[-1]["valid_ab_mae"]]
     assert found == pytest.approx(expected, rel=TOLERANCE), MESSAGE.format(NUMERICS)
+
+
+def test_crops_are_those_that_were_cut(samples, tmp_path):
+    """Images larger than the recipe, as fine-tuning has them."""
+    train, valid = divide(samples)
+    inner = replace(valid, rgb=valid.rgb[:, :, 2:14, 2:14])
+    config = TrainConfig(1, 32, 0.003, precision="float32", threads=1, log_every=4)
+    run = fit(Recipe("unet", "ab-l1", 12, {"width": 8, "depth": 2}), train, inner, config, tmp_path)
+    assert run.history["loss"][0] == pytest.approx(CROPPED, rel=TOLERANCE), MESSAGE.format(NUMERICS)
 
 
 def test_measuring_gives_the_numbers_that_it_gave(samples):

@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+import torch
 from tiny import CONFIG, EVERYTHING, RECIPE, as_kind, contents
 
 from colorlib.data.images import Images
@@ -154,6 +155,43 @@ def test_without_its_last_checkpoint_a_run_resumes_from_the_one_before(damage, s
     told = "last.ckpt is damaged; resuming from previous.ckpt, after step 2" in capsys.readouterr().out
     assert told == (damage is not Path.unlink)
     assert contents(again) == contents(whole)
+
+
+def test_after_damage_and_another_kill_there_is_still_a_whole_checkpoint(split, tmp_path, monkeypatch):
+    """The damaged file must not replace the whole one while the next is written."""
+    config = replace(CONFIG, save_seconds=0)
+    fit(RECIPE, as_kind(Interrupting, split[0]), split[1], config, tmp_path)
+    flip_a_bit(tmp_path / "last.ckpt")
+    rename = Path.replace
+
+    def killed(path, target):
+        if Path(target).name == "last.ckpt":
+            raise SystemExit
+        return rename(path, target)
+
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(Path, "replace", killed)
+        fit(RECIPE, *split, config, tmp_path)
+    assert fit(RECIPE, *split, config, tmp_path).finished(2)
+
+
+def test_killed_before_the_checkpoint_before_is_deleted_it_is_deleted_by_the_next_call(split, tmp_path, monkeypatch):
+    whole = fit(RECIPE, *split, CONFIG, tmp_path / "whole")
+    with monkeypatch.context() as patch, pytest.raises(SystemExit):
+        patch.setattr(runs.RunDir, "delete_previous", lambda directory: (_ for _ in ()).throw(SystemExit))
+        fit(RECIPE, *split, CONFIG, tmp_path / "killed")
+    assert (tmp_path / "killed" / "previous.ckpt").exists()
+    assert contents(fit(RECIPE, *split, CONFIG, tmp_path / "killed")) == contents(whole)
+
+
+@pytest.mark.parametrize("error", [MemoryError("no memory"), PermissionError(13, "Permission denied")])
+def test_a_checkpoint_that_cannot_be_read_now_is_not_called_damaged(error, split, tmp_path, monkeypatch):
+    run = fit(RECIPE, *split, CONFIG, tmp_path)
+    before = contents(run)
+    with monkeypatch.context() as patch, pytest.raises(RunError, match=r"last.ckpt cannot be read: .*(no memory|denied)"):
+        patch.setattr(torch, "load", lambda *arguments, **options: (_ for _ in ()).throw(error))
+        fit(RECIPE, *split, replace(CONFIG, num_epochs=3), tmp_path)
+    assert contents(run) == before
 
 
 def test_two_damaged_checkpoints_say_what_to_delete(split, tmp_path):
