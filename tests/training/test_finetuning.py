@@ -1,5 +1,8 @@
 """Fine-tuning on photos of one color teaches that color."""
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import tiny
@@ -7,7 +10,10 @@ import torch
 from PIL import Image
 from tiny import divide
 
+from colorlib import color
+from colorlib.color import bins
 from colorlib.colorize.colorizer import Colorizer
+from colorlib.models.predict import colorize
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import load_weights
 from colorlib.system import paths
@@ -29,9 +35,28 @@ def test_it_begins_with_what_was_learned(tmp_path, home, samples):
     run = finetune(trained.path / "best.safetensors", folder, 1, lr=1e-9, batch_size=16, run_dir=tmp_path / "run")
     before = min(row["valid_loss"] for row in trained.epochs)
     assert run.epochs[0]["valid_loss"] < 2 * before
-    for ours, theirs in zip(run.last.parameters(), load_weights(trained.path / "best.safetensors")[0].parameters(),
-                            strict=True):
-        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+    best, _ = load_weights(trained.path / "best.safetensors")
+    for tuned, initial in zip(run.last.parameters(), best.parameters(), strict=True):
+        torch.testing.assert_close(tuned, initial, atol=1e-5, rtol=1e-4)
+
+
+def test_training_on_does_not_unlearn_the_tilt(samples, tmp_path):
+    """With the tilt in the bias of the head instead, the loss would train it away, and with it a third of the colors."""
+    train, valid = divide(samples)
+    rarity = bins.rebalancing_weights(bins.smoothed_prior(bins.count_bins(train.in_order())))
+    options, config = {"width": 8, "depth": 2, "patch": 2, "full_size": False}, TrainConfig(4, 32, 0.01, threads=1)
+    recipe = Recipe("unet", "bins", 16, options, {"rebalance": 1.0, "tilt": 0.75, "rarity": rarity.tolist()})
+    first = fit(recipe, train, valid, config, tmp_path / "first")
+    more = fit(recipe, train, valid, config, tmp_path / "more", start=first.last)
+    assert color.colorfulness(more.colorize(valid.rgb)).mean() > 0.9 * color.colorfulness(first.colorize(valid.rgb)).mean()
+
+    in_the_bias, plain = copy.deepcopy(first.last), replace(recipe, settings={"rebalance": 1.0})
+    with torch.no_grad():
+        in_the_bias.head[0].bias += 0.75 * rarity.log().float()
+    unlearned = fit(plain, train, valid, config, tmp_path / "unlearned", start=in_the_bias)
+    before = colorize(in_the_bias, plain.build_objective(), color.to_tensor(valid.rgb))
+    torch.testing.assert_close(before, first.colorize(valid.rgb), atol=1e-3, rtol=0)
+    assert color.colorfulness(unlearned.colorize(valid.rgb)).mean() < 2 / 3 * color.colorfulness(before).mean()
 
 
 @pytest.fixture
