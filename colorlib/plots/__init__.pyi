@@ -27,19 +27,9 @@ __all__ = [
 ]
 
 from .ab_plane import ab_density, bin_colors, bin_values, distribution, uncertainty
-from .charts import (
-    LABELS,
-    bars,
-    curves,
-    dots,
-    line_plot,
-    line_styles,
-    loss_curves,
-    trade_off,
-    trainings,
-    trainings_and_curves,
-)
+from .charts import bars, dots, line_plot, line_styles, loss_curves, trade_off
 from .network import draw_network
 from .pictures import channel_views, contact_sheet, save_figure, show, triptychs
 from .studio import Studio
-from .widgets import compare_slider, study_explorer, temperature_slider
+from .study_charts import LABELS, curves, study_explorer, trainings, trainings_and_curves
+from .widgets import compare_slider, temperature_slider

@@ -7,18 +7,13 @@ from functools import lru_cache
 from itertools import pairwise
 
 import ipywidgets
-import matplotlib.pyplot as plt
 import torch
 from PIL import Image
 from torch import Tensor
 
 from colorlib import color
 from colorlib.models.objectives import Objective
-from colorlib.plots.charts import LABELS, trainings_and_curves
 from colorlib.plots.pictures import Pixels, on_cpu
-from colorlib.study.study import Row
-from colorlib.study.tables import Curves
-from colorlib.system.errors import UsageError
 
 STEPS = 10          # slider positions from one picture to the next
 WIDE = {"width": "34em", "max_width": "100%"}
@@ -100,41 +95,6 @@ def temperature_slider(logits: Tensor, L: Tensor, objective: Objective, height: 
 
     ipywidgets.dlink((slider, "value"), (picture, "value"), draw)
     return Interactive([picture, slider], picture.value)
-
-
-def study_explorer(rows: Sequence[Row], study_curves: Curves, start: Sequence[str]) -> ipywidgets.Widget:
-    """Choose a measure and variants of a study, and see all their trainings and curves.
-
-    Args:
-        rows, study_curves: of the study, from ``read_table`` and ``read_curves``.
-        start: variants to show at first; those that were not trained are left out.
-
-    Raises:
-        UsageError: if no training has finished.
-    """
-    finished = [row for row in rows if not row.error]
-    if not finished:
-        raise UsageError("no training of this study has finished: there is nothing to explore")
-    measured = set.intersection(*(set(row.measures) for row in finished))
-    trained = list(dict.fromkeys(row.variant for row in finished))
-    metric = ipywidgets.Dropdown(description="measure", options=[
-        (label, name) for name, label in LABELS.items() if name in measured])
-    variants = ipywidgets.SelectMultiple(options=trained, rows=10, description="variants", layout=WIDE,
-                                         value=[name for name in start if name in trained] or trained[:1])
-    picture = ipywidgets.Image(format="png")
-
-    def update(_: object = None) -> None:
-        if variants.value:
-            buffer = io.BytesIO()
-            figure = trainings_and_curves(rows, study_curves, variants.value, metric.value)[0].figure
-            figure.savefig(buffer)
-            plt.close(figure)
-            picture.value = buffer.getvalue()
-
-    metric.observe(update, "value")
-    variants.observe(update, "value")
-    update()
-    return Interactive([metric, variants, picture], picture.value)
 
 
 def _png(rgb: Tensor, height: int) -> bytes:

@@ -22,7 +22,7 @@ from colorlib.training.optimizers import OPTIMIZERS
 Loss = Callable[[nn.Module, Tensor], Tensor]       # (network, rgb (B,3,H,W) uint8) -> a scalar
 
 WEIGHT_COPIES = 8    # of the weights: gradients, Adam's two moments, the EMA, a checkpoint while it is packed, ...
-MAX_PROBE_SIZE = 64  # pixels: larger images are extrapolated by area
+MAX_PROBE_SIZE = 32  # pixels: larger images are extrapolated by area
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config
 
 
 def estimate_footprint(model: nn.Module, loss: Loss, size: int, copies: int) -> Footprint:
-    """Estimate the memory of a training step from forward passes of two and three images of at most 64 px.
+    """Estimate the memory of a training step from forward passes of two and three images of at most 32 px.
 
     What autograd keeps for the backward pass is counted, scaled to the size by area, and multiplied by 2.5 for gradients,
     the workspace of convolutions and fragmentation. Measured from 32 to 128 px, CourseNet takes 1.3 to 1.8 times the

@@ -1,12 +1,15 @@
 """Charts of measures, losses and studies, read back from matplotlib, with intervals compared to SciPy's."""
 
+import subprocess
+import sys
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from scipy import stats
 
 from colorlib import plots
-from colorlib.plots.widgets import study_explorer
+from colorlib.plots.study_charts import study_explorer
 from colorlib.study.study import Row
 from colorlib.system.errors import UsageError
 
@@ -115,3 +118,12 @@ def test_the_explorer_draws_the_chosen_variants():
     study_explorer(ROWS, {}, ["wide"])
     with pytest.raises(UsageError, match="no training of this study has finished"):
         study_explorer(ROWS[-1:], CURVES, ["broken"])
+
+
+def test_training_with_charts_and_sliders_loads_neither_pandas_nor_scipy():
+    """They would take 65 MiB of a kernel of 1 GiB."""
+    script = ("import sys, colorlib as cl\n"
+              "cl.fit, cl.evaluate, cl.plots.bars, cl.plots.loss_curves, cl.plots.compare_slider, cl.plots.triptychs\n"
+              "print(sorted({'pandas', 'scipy'} & set(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

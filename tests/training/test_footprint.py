@@ -67,7 +67,7 @@ def test_images_too_large_for_any_machine_are_estimated_without_taking_memory():
     Recipe("unet", "ab-l1", 128, {"width": 2, "depth": 6, "patch": 2}),
     Recipe("unet", "ab-l1", 128, {"width": 2, "depth": 7, "patch": 2})], ids=str)
 @pytest.mark.parametrize("size", [72, 90, 128])
-def test_an_estimate_from_64_px_is_within_30_percent_of_the_count_at_full_size(recipe, size):
+def test_an_estimate_from_small_images_is_within_30_percent_of_the_count_at_full_size(recipe, size):
     """Counted at the size itself: all bytes that autograd saves, those of three images less those of two."""
     objective, model = recipe.build_objective(), recipe.build_model()
 

@@ -1,0 +1,112 @@
+"""Charts of a study: its trainings, their curves, and widgets to choose among them.
+
+Apart from the other charts, since the tables of a study need pandas and SciPy, which take 65 MiB of a small kernel.
+"""
+
+import io
+from collections.abc import Sequence
+
+import ipywidgets
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+
+from colorlib.metrics.evaluation import MEASURES
+from colorlib.plots.charts import finish, new_axes, styled
+from colorlib.plots.widgets import WIDE, Interactive
+from colorlib.study.claims import BETTER, TRAINING_LABELS, half_interval
+from colorlib.study.study import Row
+from colorlib.study.tables import Curves
+from colorlib.system.errors import UsageError
+
+LABELS = {name: measure.label for name, measure in MEASURES.items()} | TRAINING_LABELS
+CURVE_LABELS = {"loss": "training loss", "valid_ab_mae": "validation ab MAE (Lab units)"}
+
+
+def trainings(rows: Sequence[Row], variants: Sequence[str], metric: str = "ab_mae", axes: Axes | None = None) -> Axes:
+    """Every training of some variants as a dot, with the mean of each variant and its 95% interval, if it has two.
+
+    The first variant is on top. ``metric`` is a key of LABELS.
+
+    Raises:
+        UsageError: for a variant or a metric that no training has.
+    """
+    found = {variant: [row.measures[metric] for row in rows if row.variant == variant and metric in row.measures]
+             for variant in variants}
+    if empty := [variant for variant, values in found.items() if not values]:
+        raise UsageError(f"no training of {empty[0]!r} has {metric!r}")
+    axes = axes or new_axes(6, 0.45 * len(variants) + 0.9)
+    for place, (_, values, style) in enumerate(styled(found)):
+        axes.errorbar(np.mean(values), place, xerr=half_interval(values), fmt="|", color="black", markersize=16,
+                      markeredgewidth=2, ecolor=style["color"], elinewidth=2)
+        axes.plot(values, [place] * len(values), "o", color=style["color"], markeredgecolor="black", alpha=0.8)
+    axes.set(yticks=range(len(found)), yticklabels=list(found), ylim=(len(found) - 0.5, -0.5),
+             xlabel=f"{LABELS[metric]}; {BETTER[metric]} is better")
+    axes.spines["left"].set_visible(False)
+    return finish(axes, "x")
+
+
+def curves(study_curves: Curves, variants: Sequence[str], column: str = "loss", axes: Axes | None = None) -> Axes:
+    """Loss or error over epochs: a thin line for each training of some variants, in the style of its variant.
+
+    Variants without curves are left out.
+
+    Raises:
+        UsageError: for a column that is not in CURVE_LABELS.
+    """
+    if column not in CURVE_LABELS:
+        raise UsageError(f"column must be one of {', '.join(CURVE_LABELS)}, got {column!r}")
+    axes = axes or new_axes(6, 3.2)
+    trained = {variant: [points for (name, _), points in study_curves.items() if name == variant] for variant in variants}
+    for variant, seeds, style in styled(trained):
+        for number, points in enumerate(seeds):
+            measured = ~np.isnan(points[column])
+            axes.plot(points["epoch"][measured], points[column][measured], linewidth=1,
+                      label=None if number else variant, **style | {"marker": "." if measured.sum() < 25 else ""})
+    axes.set(xlabel="epoch", ylabel=CURVE_LABELS[column])
+    return finish(axes)
+
+
+def trainings_and_curves(rows: Sequence[Row], study_curves: Curves, variants: Sequence[str], metric: str = "ab_mae",
+                         column: str = "valid_ab_mae") -> np.ndarray:
+    """``trainings`` beside ``curves``. Returns the two axes."""
+    height = max(2.6, 0.45 * len(variants) + 0.9)
+    _, panels = plt.subplots(1, 2, figsize=(11, height), layout="constrained", width_ratios=(5, 4))
+    trainings(rows, variants, metric, panels[0])
+    curves(study_curves, variants, column, panels[1])
+    return panels
+
+
+def study_explorer(rows: Sequence[Row], study_curves: Curves, start: Sequence[str]) -> ipywidgets.Widget:
+    """Choose a measure and variants of a study, and see all their trainings and curves.
+
+    Args:
+        rows, study_curves: of the study, from ``read_table`` and ``read_curves``.
+        start: variants to show at first; those that were not trained are left out.
+
+    Raises:
+        UsageError: if no training has finished.
+    """
+    finished = [row for row in rows if not row.error]
+    if not finished:
+        raise UsageError("no training of this study has finished: there is nothing to explore")
+    measured = set.intersection(*(set(row.measures) for row in finished))
+    trained = list(dict.fromkeys(row.variant for row in finished))
+    metric = ipywidgets.Dropdown(description="measure", options=[
+        (label, name) for name, label in LABELS.items() if name in measured])
+    variants = ipywidgets.SelectMultiple(options=trained, rows=10, description="variants", layout=WIDE,
+                                         value=[name for name in start if name in trained] or trained[:1])
+    picture = ipywidgets.Image(format="png")
+
+    def update(_: object = None) -> None:
+        if variants.value:
+            buffer = io.BytesIO()
+            figure = trainings_and_curves(rows, study_curves, variants.value, metric.value)[0].figure
+            figure.savefig(buffer)
+            plt.close(figure)
+            picture.value = buffer.getvalue()
+
+    metric.observe(update, "value")
+    variants.observe(update, "value")
+    update()
+    return Interactive([metric, variants, picture], picture.value)
