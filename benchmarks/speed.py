@@ -78,7 +78,7 @@ class Colorlib:
             device = process_state().device
             network = recipe.build_model().to(device, memory_format=torch.channels_last)
             plan = Plan(processor.resolve_precision(self.precision, device), self.batch_size)
-            trainer = Trainer(network, recipe.build_objective(), recipe, config, plan, len(images), run_dir)
+            trainer = Trainer(network, recipe.build_objective(), recipe, config, plan, images, run_dir)
             trainer.resume(None)
             pixels = torch.from_numpy(np.array(images.rgb)).cuda() if device.type == "cuda" else None
             for epoch in range(config.num_epochs):

@@ -90,11 +90,11 @@ class RGBRegression(Regression):
 
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
         """Mean absolute ("l1") or squared ("l2") difference of rgb in [0, 1]."""
-        return NORMS[self.norm](output.float(), average_patches(color.to_float(rgb), tuple(output.shape[-2:])))
+        return NORMS[self.norm](output.float(), average_patches(color.to_float(rgb), output.shape[-2:]))
 
     def decode(self, output: Tensor, L: Tensor) -> Tensor:
         """Clamp the output to [0, 1]. L is not used."""
-        return enlarge(output.float(), tuple(L.shape[-2:])).clamp(0, 1)
+        return enlarge(output.float(), L.shape[-2:]).clamp(0, 1)
 
 
 @dataclass(frozen=True)
@@ -109,11 +109,11 @@ class ABRegression(Regression):
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
         """Mean absolute ("l1") or squared ("l2") difference of ab / 100."""
         _, ab = color.split_lab(rgb)
-        return NORMS[self.norm](output.float(), average_patches(ab, tuple(output.shape[-2:])) / self.unit)
+        return NORMS[self.norm](output.float(), average_patches(ab, output.shape[-2:]) / self.unit)
 
     def decode(self, output: Tensor, L: Tensor) -> Tensor:
         """Join L with the predicted ab, with chroma clipped to the sRGB gamut at that L."""
-        return color.join_lab(L, enlarge(output.float() * self.unit, tuple(L.shape[-2:])))
+        return color.join_lab(L, enlarge(output.float() * self.unit, L.shape[-2:]))
 
 
 @dataclass(frozen=True)
@@ -167,7 +167,7 @@ class ABClassification(Objective):
             raise UsageError(f"rebalance {self.rebalance} needs the frequencies of colors: call "
                              "objective.fitted_to(training images) first, or set rebalance to 1")
         _, ab = color.split_lab(rgb)
-        indices, shares = bins.soft_encode(average_patches(ab, tuple(output.shape[-2:])))       # (B,5,h,w) each
+        indices, shares = bins.soft_encode(average_patches(ab, output.shape[-2:]))       # (B,5,h,w) each
         cross_entropy = -(shares * output.float().log_softmax(1).gather(1, indices)).sum(1)           # (B,h,w)
         if self.bin_weights is None:
             return cross_entropy.mean()
@@ -179,7 +179,7 @@ class ABClassification(Objective):
         if self.tilt:
             logits = logits + self.tilt * torch.tensor(self.rarity).log().to(logits)[:, None, None]
         ab = bins.annealed_mean(logits, self.temperature)
-        return color.join_lab(L, enlarge(ab, tuple(L.shape[-2:])))
+        return color.join_lab(L, enlarge(ab, L.shape[-2:]))
 
 
 @dataclass(frozen=True)

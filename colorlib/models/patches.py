@@ -26,7 +26,7 @@ def patch_side(map_size: tuple[int, int], size: tuple[int, int]) -> int:
     for p in sorted(sides, key=lambda p: p & (p - 1) != 0):        # powers of two first
         if all(-(-side // p) == cells for side, cells in zip(size, map_size, strict=True)):
             return p
-    raise ValueError(f"a map of {map_size} values does not cover {size} pixels in square patches")
+    raise ValueError(f"a map of {tuple(map_size)} values does not cover {tuple(size)} pixels in square patches")
 
 
 def average_patches(image: Tensor, map_size: tuple[int, int]) -> Tensor:
@@ -42,7 +42,7 @@ def average_patches(image: Tensor, map_size: tuple[int, int]) -> Tensor:
 def enlarge(values: Tensor, size: tuple[int, int]) -> Tensor:
     """Enlarge a map to pixels, bilinear: (B, C, h, w) -> (B, C, H, W). What extends past the border is cropped."""
     H, W = size
-    p = patch_side(tuple(values.shape[-2:]), (H, W))
+    p = patch_side(values.shape[-2:], (H, W))
     if p == 1:
         return values
     return F.interpolate(values, scale_factor=p, mode="bilinear")[..., :H, :W]

@@ -1,6 +1,6 @@
 """Charts of a study: its trainings, their curves, and widgets to choose among them.
 
-Apart from the other charts, since the tables of a study need pandas and SciPy, which take 65 MiB of a small kernel.
+Apart from the other charts, since the tables of a study need SciPy and pandas, and pandas alone takes 65 MiB of a small kernel.
 """
 
 import io

@@ -69,7 +69,7 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
         checkpoint = directory.load()
         saved_plan = Plan(**checkpoint["plan"]) if checkpoint and "plan" in checkpoint else None
         plan = plan_memory(network, objective, recipe, config, min(config.batch_size, len(train)), saved_plan)
-        trainer = Trainer(network, objective, recipe, config, plan, len(train), directory)
+        trainer = Trainer(network, objective, recipe, config, plan, train, directory)
         trainer.resume(checkpoint)
         del checkpoint                                         # releases the memory-mapped file before the next save replaces it
         _expect_not_longer(trainer)

@@ -36,16 +36,16 @@ class Trainer:
         network: on the device that trains it; it is changed.
         objective: fitted to the training images.
         plan: from ``plan_memory``.
-        num_images: images to train on.
+        train: images to train on.
         run_dir: where ``resume`` and ``save`` write.
     """
 
     def __init__(self, network: nn.Module, objective: Objective, recipe: Recipe, config: TrainConfig, plan: Plan,
-                 num_images: int, run_dir: RunDir):
+                 train: Images, run_dir: RunDir):
         self.network, self.objective, self.recipe, self.config, self.plan = network, objective, recipe, config, plan
         self.run_dir, self.processes = run_dir, process_state()
-        self.batch_size = min(config.batch_size, num_images)
-        self.steps_per_epoch = max(1, num_images // config.batch_size)
+        self.batch_size = min(config.batch_size, len(train))
+        self.steps_per_epoch = train.steps(config.batch_size)
         self.total_steps = config.num_epochs * self.steps_per_epoch
         self.wrapped_network = network         # in DistributedDataParallel after ``resume``, if there are several processes
         self.ema_network = copy.deepcopy(network).requires_grad_(False) if config.ema else None

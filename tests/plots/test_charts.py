@@ -121,7 +121,7 @@ def test_the_explorer_draws_the_chosen_variants():
 
 
 def test_training_with_charts_and_sliders_loads_neither_pandas_nor_scipy():
-    """They would take 65 MiB of a kernel of 1 GiB."""
+    """Pandas alone takes 65 MiB of a kernel of 1 GiB."""
     script = ("import sys, colorlib as cl\n"
               "cl.fit, cl.evaluate, cl.plots.bars, cl.plots.loss_curves, cl.plots.compare_slider, cl.plots.triptychs\n"
               "print(sorted({'pandas', 'scipy'} & set(sys.modules)))")

@@ -155,7 +155,7 @@ def test_the_best_weights_are_those_of_the_lowest_validation_loss(split, tmp_pat
 
 def test_weights_worse_than_the_best_are_not_kept(split, tmp_path):
     config = replace(CONFIG, log_every=1)
-    trainer = Trainer(RECIPE.build_model(), RECIPE.build_objective(), RECIPE, config, Plan("float32", 32), len(split[0]),
+    trainer = Trainer(RECIPE.build_model(), RECIPE.build_objective(), RECIPE, config, Plan("float32", 32), split[0],
                       RunDir(tmp_path, {}))
     trainer.train_step(next(split[0].batches(32)))
     for best_loss, kept in [(0.0, False), (float("inf"), True)]:
@@ -204,7 +204,7 @@ def test_last_and_best_are_two_networks_by_name(split, tmp_path):
 
 
 def test_a_trainer_is_built_without_files_and_without_looking_at_memory(split, tmp_path):
-    Trainer(RECIPE.build_model(), RECIPE.build_objective(), RECIPE, CONFIG, Plan("float32", 32), len(split[0]),
+    Trainer(RECIPE.build_model(), RECIPE.build_objective(), RECIPE, CONFIG, Plan("float32", 32), split[0],
             RunDir(tmp_path / "run", {}))
     assert not (tmp_path / "run").exists()
 

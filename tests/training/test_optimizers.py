@@ -34,7 +34,7 @@ def test_one_cycle_is_torchs_own_in_two_phases():
 def new_trainer(samples, config, folder):
     train, _ = divide(samples)
     network = RECIPE.build_model(0).to(memory_format=torch.channels_last)        # as fit does: the same last bits
-    return Trainer(network, RECIPE.build_objective(), RECIPE, config, Plan("float32", 32), len(train),
+    return Trainer(network, RECIPE.build_objective(), RECIPE, config, Plan("float32", 32), train,
                    RunDir(folder, {}))
 
 
