@@ -19,10 +19,10 @@ from colorlib.colorize.colorizer import Colorizer
 MEGAPIXELS = (0.1, 1, 12, 50, 100)
 
 
-def photo(megapixels: float) -> Image.Image:
+def photo(megapixels: float, seed: int = 0) -> Image.Image:
     """Smooth noise with an aspect of 3:2, in place of a photo."""
     height = round((megapixels * 1e6 / 1.5) ** 0.5)
-    noise = np.random.default_rng(0).integers(0, 256, (60, 90, 3), dtype=np.uint8)
+    noise = np.random.default_rng(seed).integers(0, 256, (60, 90, 3), dtype=np.uint8)
     return Image.fromarray(noise).resize((round(1.5 * height), height), Image.Resampling.BICUBIC)
 
 

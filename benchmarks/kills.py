@@ -77,7 +77,7 @@ def kill(train: Images, valid: Images, config: TrainConfig, folder: Path, wait: 
 def prepare() -> None:
     """Initialize torch once before forking, so that kills hit training more often than initialization."""
     torch.set_num_threads(1)                                    # a process with several threads cannot fork
-    batch_loss(RECIPE.build_model(), RECIPE.build_objective(), torch.zeros(2, 3, 16, 16)).backward()
+    batch_loss(RECIPE.build_model(), torch.zeros(2, 3, 16, 16), RECIPE.build_objective()).backward()
 
 
 def main() -> None:

@@ -58,7 +58,7 @@ def speed(name: str, recipe: Recipe) -> float:
             start = time.perf_counter()
             run = fit(recipe, train[:count], valid[:64], config(name, 1), Path(folder) / "run")
             seconds.append(time.perf_counter() - start)
-        if not run.finished(1):
+        if not run.finished:
             raise SystemExit("interrupted: start the same command again")
     return (SPANS[1] - SPANS[0]) / (seconds[1] - seconds[0])        # the time to start cancels out
 

@@ -28,7 +28,7 @@ def main() -> None:
         config = replace(one_cycle(part * options.epochs), threads=options.threads)
         photos = train[:len(train) // part]
         run = fit(recipe, photos, valid, config)
-        if not run.finished(config.num_epochs):
+        if not run.finished:
             raise SystemExit("interrupted: start the same command again")
         errors = [epoch["valid_ab_mae"] for epoch in run.epochs]
         print(f"{len(photos):6,} photos, {config.num_epochs:2} epochs: ab MAE {errors[-1]:.3f} Lab units, "

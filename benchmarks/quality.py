@@ -56,13 +56,13 @@ def train_student_loop(photos: Images, valid: Images, num_epochs: int) -> Result
     return result
 
 
-def train_colorlib(photos: Images, valid: Images) -> Result:
+def train_colorlib(photos: Images, valid: Images, recipe: Recipe = RECIPE, config: TrainConfig = CONFIG) -> Result:
     """Train one run of colorlib."""
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        run = fit(RECIPE, photos, valid, CONFIG, folder)
+        run = fit(recipe, photos, valid, config, folder)
         seconds = time.perf_counter() - start
-    if not run.finished(1):
+    if not run.finished:
         raise SystemExit("interrupted: nothing was kept")
     return Result(seconds, run.epochs[-1]["valid_ab_mae"], run.epochs[-1]["valid_auc"])
 

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -32,7 +32,7 @@ from colorlib.system import processor
 from colorlib.system.distributed import process_state
 from colorlib.system.memory import MiB, keep_freed_memory
 from colorlib.training.config import TrainConfig
-from colorlib.training.footprint import Plan
+from colorlib.training.footprint import PARTS, Plan
 from colorlib.training.runs import RunDir
 from colorlib.training.trainer import Trainer
 
@@ -66,6 +66,7 @@ class Colorlib:
 
     precision: str
     batch_size: int = 64
+    trainer: type[Trainer] = Trainer
 
     def __str__(self) -> str:
         return f"colorlib, {self.precision}, batches of {self.batch_size}"
@@ -73,12 +74,13 @@ class Colorlib:
     def steps(self, recipe: Recipe, images: Images, threads: int) -> Iterator[object]:
         """Train without end, one step at a time."""
         config = TrainConfig(10**6, self.batch_size, precision=self.precision, threads=threads)
+        device = process_state().device
+        parts, mapper = (PARTS, processor.core_threads(PARTS)) if device.type == "cpu" else (1, nullcontext(map))
         with (tempfile.TemporaryDirectory() as folder, processor.deterministic_torch(threads), keep_freed_memory(),
-              RunDir(Path(folder), {}) as run_dir):
-            device = process_state().device
+              mapper as mapper, RunDir(Path(folder), {}) as run_dir):
             network = recipe.build_model().to(device, memory_format=torch.channels_last)
-            plan = Plan(processor.resolve_precision(self.precision, device), self.batch_size)
-            trainer = Trainer(network, recipe.build_objective(), recipe, config, plan, images, run_dir)
+            plan = Plan(processor.resolve_precision(self.precision, device), self.batch_size // parts)
+            trainer = self.trainer(network, recipe.build_objective(), recipe, config, plan, images, run_dir, mapper)
             trainer.resume(None)
             pixels = torch.from_numpy(np.array(images.rgb)).cuda() if device.type == "cuda" else None
             for epoch in range(config.num_epochs):

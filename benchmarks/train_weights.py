@@ -117,7 +117,7 @@ def main() -> None:
         config = replace(stage.config, threads=options.threads)
         folder = paths.runs_dir() / "weights" / f"{options.name}-{number}"
         run = fit(replace(training.recipe, size=stage.size), train, valid, config, folder, network)
-        if not run.finished(config.num_epochs):
+        if not run.finished:
             raise SystemExit("interrupted: the same command continues the training")
         network = load_weights(run.path / "best.safetensors")[0]
         print({name: round(value, 4) for name, value in run.epochs[-1].items()}, flush=True)

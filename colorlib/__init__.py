@@ -4,10 +4,14 @@ from importlib.metadata import PackageNotFoundError, version
 
 import lazy_loader
 
+from colorlib.system.openmp import sleep_soon
+
 try:
     __version__ = version("colorlib")
 except PackageNotFoundError as error:
     raise ImportError("colorlib is not installed here: make course, or pip install --editable .") from error
+
+sleep_soon()
 
 # Declared in __init__.pyi and imported when first used, so that ``import colorlib`` is quick.
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -100,6 +100,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
         help="rgb-l1, rgb-l2 (default), ab-l1, ab-l2, bins (Zhang's classification), or perceptual (downloads VGG16, 553 MB)")
     add("--size", type=int, default=32, metavar="N", help="pixels along each side (default: %(default)s)")
     add("--epochs", type=int, default=3, metavar="N", help="passes through all images (default: %(default)s)")
+    add("--minutes", type=float, metavar="X",
+        help="train for about this long: the first steps are timed, and epochs or images left out (default: train all)")
     add("--batch-size", type=int, default=64, metavar="N", help="images in a training step (default: %(default)s)")
     add("--lr", type=float, default=0.001, metavar="X", help="learning rate of Adam (default: %(default)s)")
     add("--seed", type=int, default=0, metavar="N", help="equal seeds give equal runs (default: %(default)s)")
@@ -114,7 +116,7 @@ def _train(options: argparse.Namespace) -> int:
 
     say = process_state().print                                # prints in one process only
     recipe = cl.Recipe(options.model, options.objective, options.size)
-    config = cl.TrainConfig(num_epochs=options.epochs, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
+    config = cl.TrainConfig(num_epochs=options.epochs, minutes=options.minutes, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
                             precision=options.precision, threads=options.threads)
     name, root = options.data, options.root
     if root is None and name not in cl.data.DATASETS and expand_user(name).exists():
@@ -125,7 +127,7 @@ def _train(options: argparse.Namespace) -> int:
     for row in run.epochs:
         say("epoch {epoch:.0f}: validation loss {valid_loss:.4f}, PSNR {valid_psnr:.2f} dB, "
             "ab MAE {valid_ab_mae:.2f} Lab units, colorfulness {valid_colorfulness:.2f} of the truth".format(**row))
-    done = run.finished(options.epochs)
+    done = run.finished
     say(f"{'done' if done else 'not finished'}: {run.path}")
     return 0 if done else 1
 

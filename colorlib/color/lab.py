@@ -5,6 +5,8 @@ Lab follows CIE 15 with sRGB primaries (IEC 61966-2-1) and the D65 white point f
 constants of ``skimage.color``, with which the tests compare to 1e-3.
 """
 
+from functools import cache
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -177,7 +179,14 @@ def _f(t: Tensor) -> Tensor:
 def _mix(image: Tensor, matrix: np.ndarray) -> Tensor:
     """Multiply the channels of (..., 3, H, W) by a 3 x 3 or 1 x 3 matrix."""
     with torch.autocast(image.device.type, enabled=False):      # bfloat16 has too few digits for colors
-        return torch.einsum("ij,...jhw->...ihw", torch.from_numpy(matrix).to(image), image)
+        return torch.einsum("ij,...jhw->...ihw", _constant(matrix.tobytes(), image.dtype, image.device), image)
+
+
+@cache
+def _constant(matrix: bytes, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """A matrix of three columns on a device: to copy it there in each step would make the step wait for the GPU."""
+    with torch.inference_mode(False):           # also for gradients, wherever it is first used
+        return torch.from_numpy(np.frombuffer(matrix).reshape(-1, 3).copy()).to(device, dtype)
 
 
 def _expect_channels(name: str, image: Tensor, channels: int) -> None:

@@ -16,10 +16,11 @@ from PIL import Image
 from torch import Tensor
 
 from colorlib import color
+from colorlib.system.processor import parallel_map
 
 RADIUS = 1           # of the windows, in pixels of the small copy
 SMOOTHNESS = 16.0    # epsilon of He, Sun and Tang, in squared Lab units: where L varies less, the slope is near zero
-STRIP = 2**18        # pixels in memory at a time
+STRIP = 2**17        # pixels that each thread computes at a time
 LEVELS = 2**14       # of linear light, in the table of sRGB levels
 
 
@@ -55,14 +56,19 @@ def render_full_size(photo: Image.Image, slope: Tensor, offset: Tensor, saturati
     Returns:
         The colored photo, of the same mode. Colors outside of sRGB are moved toward gray, at the same L.
     """
-    result = Image.new("RGB", photo.size)
     coefficients = saturation * torch.cat([slope, offset], 1)                   # (1,4,h,w)
-    rows = max(1, STRIP // photo.width)
-    for top in range(0, photo.height, rows):
-        bottom = min(top + rows, photo.height)
+    photo.load()                                                                # once, before several threads crop it
+    height = max(1, STRIP // photo.width)
+
+    def render(top: int) -> np.ndarray:
+        bottom = min(top + height, photo.height)
         L = lightness_of_pixels(np.asarray(photo.crop((0, top, photo.width, bottom)).convert("RGB")))
         slopes, offsets = _enlarge_rows(coefficients, photo.size, top, bottom).chunk(2, 1)
-        result.paste(Image.fromarray(pixels_from_lab(L[0], (slopes * L + offsets)[0])), (0, top))
+        return pixels_from_lab(L[0], (slopes * L + offsets)[0])
+
+    result, tops = Image.new("RGB", photo.size), range(0, photo.height, height)
+    for top, strip in zip(tops, parallel_map(render, tops), strict=True):
+        result.paste(Image.fromarray(strip), (0, top))
     if photo.mode == "RGBA":
         result.putalpha(photo.getchannel("A"))
     return result

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -9,14 +10,19 @@ import torch
 from torch import nn
 
 from colorlib import color
-from colorlib.data.images import Images
+from colorlib.data.images import Images, images_per_batch
 from colorlib.metrics.perceptual import frechet
-from colorlib.metrics.probes import Probe, available_probes, colored_batches, quick_probe
+from colorlib.metrics.probes import Probe, available_probes, colored_batch, quick_probe
 from colorlib.models.networks import Constant
 from colorlib.models.objectives import ABRegression, Objective
+from colorlib.models.predict import eval_mode
+from colorlib.system.memory import trim_heap
+from colorlib.system.processor import core_threads
 from colorlib.system.progress import progress_bar
 
 Columns = Mapping[str, np.ndarray]              # a column name -> one number per image
+SMALLER_BATCHES = 8      # than for coloring: the networks of LPIPS need 4 times the memory per picture, in 2 threads
+TRIM_EVERY = 128         # batches: without trimming, glibc's fragmented heap grows to a gigabyte
 QUICK: Mapping[str, Probe] = {"quick": quick_probe}     # for ``evaluate``: PSNR, ab MAE, AuC and colorfulness alone
 
 
@@ -102,14 +108,30 @@ def evaluate(colorizers: Mapping[str, tuple[nn.Module, Objective]], images: Imag
     probes = probes if probes is not None else available_probes(images, size)[0]
     scores = {}
     for name, (model, objective) in colorizers.items():
-        batches = progress_bar(colored_batches(model, objective, images, size), f"measuring {name}", leave=False,
-                               unit=" batches")
-        measured = [{key: value.numpy() for probe in probes.values() for key, value in probe(batch).items()}
-                    for batch in batches]
+        measured = _measured(partial(_measure_batch, model, objective, images, size, probes), model, images, name)
         columns = {key: np.concatenate([batch[key] for batch in measured]) for key in measured[0]}
         per_image = {key: column for key, column in columns.items() if column.ndim == 1}
         scores[name] = Scores(_estimates(columns, images.group_ids, seed), per_image)
     return scores
+
+
+def _measured(measure: Callable[[slice], Columns], model: nn.Module, images: Images, name: str) -> list[Columns]:
+    """Columns of all batches, which several threads measure at the same time."""
+    batch_size = -(-images_per_batch(images.size, images.size) // SMALLER_BATCHES)
+    rows = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
+    measured = []
+    with eval_mode(model), core_threads() as mapper:       # outside of the threads, each of which would end it for the others
+        for columns in progress_bar(mapper(measure, rows), f"measuring {name}", total=len(rows), leave=False, unit=" batches"):
+            measured.append(columns)
+            if len(measured) % TRIM_EVERY == 0:
+                trim_heap()
+    return measured
+
+
+def _measure_batch(model: nn.Module, objective: Objective, images: Images, size: int | None,
+                   probes: Mapping[str, Probe], rows: slice) -> Columns:
+    batch = colored_batch(model, objective, images, rows, size)
+    return {key: value.numpy() for probe in probes.values() for key, value in probe(batch).items()}
 
 
 def measures_from_means(means: Mapping[str, float]) -> dict[str, float]:

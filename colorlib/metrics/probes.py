@@ -1,7 +1,8 @@
 """Probes: functions that measure a batch of pictures, each a group of measures with the same needs."""
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+import threading
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 import torch
@@ -10,17 +11,13 @@ from torch import Tensor, nn
 
 from colorlib import color
 from colorlib.color import bins
-from colorlib.data.images import Images, images_per_batch
+from colorlib.data.images import Images
 from colorlib.metrics.perceptual import load_lpips
 from colorlib.metrics.pixels import ab_auc, ab_distance, ab_mae, ab_mse, accuracy, psnr, rgb_mae
 from colorlib.models.classifier import CLASSES, load_classifier
 from colorlib.models.objectives import Objective
 from colorlib.models.predict import colorize
 from colorlib.system.errors import DataError
-from colorlib.system.memory import trim_heap
-
-SMALLER_BATCHES = 4      # than for coloring: the networks of LPIPS need about 4 times the memory per picture
-TRIM_EVERY = 64          # batches: without trimming, glibc's fragmented heap grows to a gigabyte
 
 
 class Batch(NamedTuple):
@@ -35,20 +32,12 @@ class Batch(NamedTuple):
 Probe = Callable[[Batch], dict[str, Tensor]]    # a batch -> column name -> (B,) numbers, or (B,F) features, per picture
 
 
-def colored_batches(model: nn.Module, objective: Objective, images: Images, size: int | None = None) -> Iterator[Batch]:
-    """Color the images, batch by batch; both pictures are shrunk to ``size`` pixels, if it is given.
-
-    Yields:
-        Batches on the CPU, in the order of the images.
-    """
-    batch_size = -(-images_per_batch(images.size, images.size) // SMALLER_BATCHES)
-    labels = color.to_tensor(images.labels).split(batch_size)
-    for number, rgb in enumerate(images.in_order(batch_size)):
-        if number % TRIM_EVERY == 0:
-            trim_heap()
-        predicted, actual = (F.adaptive_avg_pool2d(picture, size or images.size)
-                             for picture in (colorize(model, objective, rgb), color.to_float(rgb)))
-        yield Batch(predicted, actual, labels[number], images)
+def colored_batch(model: nn.Module, objective: Objective, images: Images, rows: slice, size: int | None = None) -> Batch:
+    """Color some rows of the images; both pictures are shrunk to ``size`` pixels, if it is given. All is on the CPU."""
+    rgb = color.to_tensor(images.rgb[rows])
+    predicted, actual = (F.adaptive_avg_pool2d(picture, size or images.size)
+                         for picture in (colorize(model, objective, rgb), color.to_float(rgb)))
+    return Batch(predicted, actual, color.to_tensor(images.labels[rows]), images)
 
 
 def quick_probe(batch: Batch) -> dict[str, Tensor]:
@@ -64,16 +53,18 @@ def pixel_probe() -> Probe:
     Rebalanced AuC weights a pixel by how rare its color is in ``batch.images``, shrunk to the size of the batch.
     """
     known: dict[tuple[str, int], Tensor] = {}           # the images' digest, and the size -> (Q,) weights of the bins
+    counting = threading.Lock()                         # several threads measure: one of them counts
 
     def probe(batch: Batch) -> dict[str, Tensor]:
         predicted, actual = batch.predicted, batch.actual
         if batch.images is None:
             raise ValueError("the pixel probe counts how rare colors are in batch.images: give them, or use quick_probe")
         key = batch.images.digest, actual.shape[-1]
-        if key not in known:
-            shrunk = (F.adaptive_avg_pool2d(color.to_float(rgb), actual.shape[-1]) for rgb in batch.images.in_order())
-            prior = bins.smoothed_prior(bins.count_bins(shrunk))
-            known[key] = bins.rebalancing_weights(prior, uniform=0).float()
+        with counting:
+            if key not in known:
+                shrunk = (F.adaptive_avg_pool2d(color.to_float(rgb), actual.shape[-1]) for rgb in batch.images.in_order())
+                prior = bins.smoothed_prior(bins.count_bins(shrunk))
+                known[key] = bins.rebalancing_weights(prior, uniform=0).float()
         rarity = known[key][bins.nearest(color.split_lab(actual)[1], 1)[0][:, 0]]                 # (B,H,W)
         return quick_probe(batch) | {
             "ab_mse": ab_mse(predicted, actual), "rgb_mae": rgb_mae(predicted, actual),

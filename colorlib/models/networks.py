@@ -105,7 +105,7 @@ class Residual(nn.Module):
         nn.init.zeros_(self.body[-1].weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.body(x))
+        return F.relu_(self.body(x).add_(x))          # in place: batch norm and the sum need no result for their gradients
 
 
 class UNet(nn.Module):
@@ -165,7 +165,7 @@ class UNet(nn.Module):
             x = down(skips[-1])                                       # half of H and W, twice the channels
         x = self.before[-1](x)
         for block, up, skip in zip(self.after[::-1], self.up[::-1], skips[::-1], strict=True):
-            x = block(skip + up(x))
+            x = block(up(x).add_(skip))
         return self.head(x)
 
 

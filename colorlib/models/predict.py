@@ -54,7 +54,7 @@ def colorize(model: nn.Module, objective: Objective, rgb: Tensor) -> Tensor:
     return torch.cat(colored)
 
 
-def batch_loss(model: nn.Module, objective: Objective, rgb: Tensor, precision: str = "float32") -> Tensor:
+def batch_loss(model: nn.Module, rgb: Tensor, objective: Objective, precision: str = "float32") -> Tensor:
     """Loss of a network on a batch, rgb (B, 3, H, W) on the network's device: a scalar that can be differentiated.
 
     Args:

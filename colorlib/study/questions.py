@@ -31,7 +31,7 @@ def base_trial() -> Trial:
     width = scaled(smoke=8, course=32, full=32)
     config = TrainConfig(scaled(smoke=3, course=3, full=5), 64, 0.001)
     return Trial(Recipe("study", "rgb-l2", 32, {"width": width}), config,
-                 num_images=scaled(smoke=96, course=3_000, full=10_000),
+                 num_images=scaled(smoke=96, course=1_500, full=10_000),
                  num_valid=scaled(smoke=40, course=500, full=1_000))
 
 

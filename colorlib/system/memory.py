@@ -91,7 +91,7 @@ def private_memory() -> int:
     return info.rss - getattr(info, "shared", 0)
 
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4                        # from glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8      # from glibc's malloc.h
 
 
 @contextmanager
@@ -99,19 +99,22 @@ def keep_freed_memory() -> Iterator[None]:
     """Within the block, the process keeps the memory it frees; afterwards that memory returns to the system.
 
     By default glibc returns each large block at once, and the system fills the next one with zeros, page by page: a
-    third of the time of a training step at 64 px. If the user has configured glibc's malloc, nothing is changed.
+    third of the time of a training step at 64 px. Threads that start in the block share one heap: what one of them frees
+    serves the others. If the user has configured glibc's malloc, nothing is changed.
     """
     tunables = os.environ.get("GLIBC_TUNABLES", "")
-    if "glibc.malloc." in tunables or os.environ.keys() & {"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_"}:
+    if "glibc.malloc." in tunables or os.environ.keys() & {"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX"}:
         yield                                                  # glibc cannot tell us values to restore
         return
     _glibc("mallopt", _M_MMAP_MAX, 0)
     _glibc("mallopt", _M_TRIM_THRESHOLD, 2**30)
+    _glibc("mallopt", _M_ARENA_MAX, 1)
     try:
         yield
     finally:
         _glibc("mallopt", _M_MMAP_MAX, 65536)                  # glibc's defaults
         _glibc("mallopt", _M_TRIM_THRESHOLD, 2**17)
+        _glibc("mallopt", _M_ARENA_MAX, 0)                     # as many as there are threads
         trim_heap()
 
 

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +18,8 @@ from colorlib.system import cgroups
 
 T = TypeVar("T")
 R = TypeVar("R")
+Mapper = Callable[[Callable[[T], R], Iterable[T]], Iterator[R]]       # like the built-in ``map``
+READ_AHEAD = 8           # items per thread that a map reads before their results are used
 
 
 def available_cores() -> int:
@@ -38,22 +41,52 @@ def cpu_quota(folder: Path) -> float | None:
     return quota / cgroups.read_number(folder / "cpu.cfs_period_us") if quota else None
 
 
-def parallel_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """``map`` on one thread per available core, for reading and decoding, which release Python's global lock.
+def usable_threads() -> int:
+    """Number of threads to compute with: torch's setting, but no more than there are cores."""
+    return min(torch.get_num_threads(), available_cores())
 
-    Yields results in the order of ``items``, and works at most eight items per thread ahead.
+
+@contextmanager
+def core_threads(at_once: int | None = None) -> Iterator[Mapper]:
+    """A ``map`` that computes each item on a thread of its own, which shares its work with no other.
+
+    Threads that share each of torch's operations wait for the slowest of them at each: beside other busy processes, most
+    of the time. Threads with an item each wait once, at the end.
+
+    Args:
+        at_once: items to compute at the same time; by default one per core. With fewer, torch's operations use several
+            threads each.
+
+    Yields:
+        A function like ``map``. Its results come in the order of the items, and it reads at most a few items ahead.
     """
-    items, threads = iter(items), available_cores()
-    with ThreadPoolExecutor(threads) as pool:
-        pending = deque(pool.submit(function, item) for item in islice(items, 8 * threads))
-        try:
-            while pending:
-                result = pending.popleft().result()
-                pending.extend(pool.submit(function, item) for item in islice(items, 1))
-                yield result
-        finally:
-            for future in pending:
-                future.cancel()
+    before, threads = torch.get_num_threads(), usable_threads()
+    workers = min(at_once or threads, threads)
+    torch.set_num_threads(threads // workers)           # new threads of Python take this setting
+    try:
+        with ThreadPoolExecutor(workers) as pool:
+            yield partial(_map, pool, READ_AHEAD * workers)
+    finally:
+        torch.set_num_threads(before)
+
+
+def parallel_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    """``map`` on one thread per core, for work that releases Python's global lock, such as decoding and torch."""
+    with core_threads() as mapper:
+        yield from mapper(function, items)
+
+
+def _map(pool: ThreadPoolExecutor, ahead: int, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
+    items = iter(items)
+    pending = deque(pool.submit(function, item) for item in islice(items, ahead))
+    try:
+        while pending:
+            result = pending.popleft().result()
+            pending.extend(pool.submit(function, item) for item in islice(items, 1))
+            yield result
+    finally:
+        for future in pending:
+            future.cancel()
 
 
 def resolve_precision(precision: str, device: torch.device, before: str | None = None) -> str:
@@ -93,7 +126,7 @@ def deterministic_torch(threads: int | None) -> Iterator[None]:
         threads: None for one per available core, but never more than before.
     """
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or min(before, available_cores()))
+    torch.set_num_threads(threads or usable_threads())
     try:
         with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
             yield

@@ -32,14 +32,16 @@ class TrainConfig:
     micro_batch: int | None = None   # images computed at once; their gradients add up. None: as many as fit into memory
     log_every: int = 10              # steps; each row of the history is their mean loss
     save_seconds: float = 30         # between checkpoints: what a killed run can lose
+    minutes: float | None = None     # that training may take here: epochs or images are left out. None: all are trained on
 
     def __post_init__(self):
         self._convert(("num_epochs", "batch_size", "log_every", "seed"), Integral, int, "a whole number")
         self._convert([name for name in ("threads", "micro_batch") if getattr(self, name) is not None], Integral, int,
                       "a whole number")
         self._convert(("lr", "weight_decay", "ema", "save_seconds"), Real, float, "a number")
-        for name in ("num_epochs", "batch_size", "lr", "log_every"):
-            if not 0 < getattr(self, name) < float("inf"):
+        self._convert(("minutes",) if self.minutes is not None else (), Real, float, "a number")
+        for name in ("num_epochs", "batch_size", "lr", "log_every", "minutes"):
+            if getattr(self, name) is not None and not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("threads", "micro_batch"):
             if getattr(self, name) is not None and getattr(self, name) < 1:
@@ -62,6 +64,7 @@ class TrainConfig:
             object.__setattr__(self, name, to(value))
 
     def identity(self) -> dict[str, Any]:
-        """Settings that decide what a run computes: not its speed, nor its length if the learning rate is constant."""
-        irrelevant = {"threads", "save_seconds"} | ({"num_epochs"} if self.schedule == "constant" else set())
+        """Settings that decide what a run computes: not its speed, nor its length if that can be changed later."""
+        longer_is_another = self.schedule != "constant" or self.minutes
+        irrelevant = {"threads", "save_seconds"} | (set() if longer_is_another else {"num_epochs"})
         return {name: value for name, value in asdict(self).items() if name not in irrelevant}

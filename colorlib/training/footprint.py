@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +21,8 @@ from colorlib.training.optimizers import OPTIMIZERS
 
 Loss = Callable[[nn.Module, Tensor], Tensor]       # (network, rgb (B,3,H,W) uint8) -> a scalar
 
+PARTS = 2            # of a batch that a CPU computes at the same time; more would change batch norm more
+WHOLE = 15           # images: a batch of so few is not divided
 WEIGHT_COPIES = 8    # of the weights: gradients, Adam's two moments, the EMA, a checkpoint while it is packed, ...
 MAX_PROBE_SIZE = 32  # pixels: larger images are extrapolated by area
 
@@ -33,26 +35,29 @@ class Footprint:
     fixed: float         # for the weights and their copies
     per_image: float     # for each image that is computed at once
 
-    def micro_batch(self, wanted: int, limit: Limit, resumed: bool = False) -> int:
-        """Images to compute at once: ``wanted`` if they fit into 90% of the free memory, otherwise the size of equal parts.
+    def micro_batch(self, wanted: int, batch: int, at_once: int, limit: Limit, resumed: bool = False) -> int:
+        """Images of a part: ``wanted`` if the parts fit into 90% of the free memory, otherwise equal parts of ``wanted``.
 
         Args:
+            batch: images of the batch, all parts together.
+            at_once: parts that are computed at the same time.
             resumed: whether ``wanted`` fitted when the run began. It may then take all of the free memory: another
                 micro-batch would change the statistics of batch norm, and so the results.
 
         Raises:
-            RunError: if not even one image fits, with the size of images that would.
+            RunError: if parts of one image do not fit, with the size of images that would.
         """
-        free = 0.9 * limit.left - self.fixed
-        fitting = int(free // self.per_image)
-        if fitting >= wanted or (resumed and self.fixed + wanted * self.per_image <= limit.left):
+        need = self.fixed + min(batch, at_once * wanted) * self.per_image
+        if need <= (1.0 if resumed else 0.9) * limit.left:
             return wanted
-        if fitting >= 1:
+        smallest = min(batch, at_once) * self.per_image               # parts of one image
+        free = 0.9 * limit.left - self.fixed
+        if fitting := int(max(0, free) // smallest):
             return math.ceil(wanted / math.ceil(wanted / fitting))
-        size = int(self.size * math.sqrt(max(0, free) / self.per_image)) // 8 * 8
+        size = int(self.size * math.sqrt(max(0, free) / smallest)) // 8 * 8
         advice = f"images of {size} px would fit" if size >= 8 else "end other notebooks, or take a smaller network"
-        need = (self.fixed + self.per_image) / 0.9 / MiB
-        raise RunError(f"training on one image of {self.size} px takes {need:,.0f} MiB, and {limit}: {advice}")
+        raise RunError(f"training on {min(batch, at_once)} images of {self.size} px at once takes "
+                       f"{(self.fixed + smallest) / 0.9 / MiB:,.0f} MiB, and {limit}: {advice}")
 
 
 @dataclass(frozen=True)
@@ -60,13 +65,18 @@ class Plan:
     """How a run computes its batches."""
 
     precision: str                       # "float32" or "bfloat16"
-    micro_batch: int                     # images that each process computes at once
+    micro_batch: int                     # images of each part of a batch
     requested: int | None = None         # the micro_batch of the settings
+    num_images: int | None = None        # to train on, and
+    num_epochs: int | None = None        # passes through them, if the settings limit the minutes
 
 
 def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config: TrainConfig, batch_size: int,
                 saved: Plan | None = None) -> Plan:
-    """Choose the precision, and the largest micro-batch that fits into memory.
+    """Choose the precision, and the parts in which batches are computed.
+
+    On a CPU a batch has two parts, each for one half of the cores, or more if memory is short. Neither the number of cores nor what else
+    the machine does changes them, and so the result.
 
     Args:
         network: on the device that will train it.
@@ -78,23 +88,25 @@ def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config
     """
     state = process_state()
     precision = resolve_precision(config.precision, state.device, saved.precision if saved else None)
-    per_process = -(-batch_size // state.num_processes)
+    share = -(-batch_size // state.num_processes)
+    at_once = PARTS if state.device.type == "cpu" else 1
+    parts = -(-at_once // state.num_processes) if batch_size > WHOLE else 1
     resumed = saved is not None and saved.requested == config.micro_batch
-    wanted = min(saved.micro_batch if resumed else config.micro_batch or per_process, per_process)
+    wanted = min(saved.micro_batch if resumed else config.micro_batch or -(-share // parts), share)
 
     def loss(model: nn.Module, rgb: Tensor) -> Tensor:
-        return batch_loss(model, objective, rgb, precision)
+        return batch_loss(model, rgb, objective, precision)
 
     footprint = estimate_footprint(network, loss, recipe.size, WEIGHT_COPIES)
     OPTIMIZERS[config.optimizer](network.parameters(), lr=config.lr)       # the first one imports about 80 MiB of torch
     limit = tightest_limit(state.device, state)
-    micro_batch = min_over_processes(footprint.micro_batch(wanted, limit, resumed))
+    micro_batch = min_over_processes(footprint.micro_batch(wanted, share, at_once, limit, resumed))
     if micro_batch < wanted:
-        state.print(f"notice: {wanted} images at once do not fit, {limit}: computing {micro_batch} at once and adding up the "
-                    "gradients. Batch norm normalizes each of these parts by itself")
+        state.print(f"notice: parts of {wanted} images do not fit, {limit}: computing parts of {micro_batch}. Batch norm "
+                    "normalizes each part by itself")
     smallest_share = batch_size // state.num_processes
     _expect_variance(network, loss, recipe.size, smallest_share // -(-smallest_share // micro_batch))
-    return Plan(precision, micro_batch, config.micro_batch)
+    return replace(saved or Plan(precision, micro_batch), precision=precision, micro_batch=micro_batch, requested=config.micro_batch)
 
 
 def estimate_footprint(model: nn.Module, loss: Loss, size: int, copies: int) -> Footprint:

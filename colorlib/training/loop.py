@@ -3,7 +3,9 @@
 import copy
 import os
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import torch
@@ -16,11 +18,12 @@ from colorlib.system.distributed import process_state, rank_slice
 from colorlib.system.errors import RunError, UsageError
 from colorlib.system.interrupt import deferred_interrupt
 from colorlib.system.memory import keep_freed_memory
-from colorlib.system.processor import deterministic_torch
+from colorlib.system.processor import core_threads, deterministic_torch
 from colorlib.system.progress import progress_bar
 from colorlib.training.config import TrainConfig
-from colorlib.training.footprint import Plan, plan_memory
+from colorlib.training.footprint import PARTS, Plan, plan_memory
 from colorlib.training.identity import default_run_dir, identity
+from colorlib.training.pace import images_in, shortened
 from colorlib.training.runs import Run, RunDir
 from colorlib.training.trainer import Trainer
 
@@ -69,27 +72,18 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
         checkpoint = directory.load()
         saved_plan = Plan(**checkpoint["plan"]) if checkpoint and "plan" in checkpoint else None
         plan = plan_memory(network, objective, recipe, config, min(config.batch_size, len(train)), saved_plan)
-        trainer = Trainer(network, objective, recipe, config, plan, train, directory)
-        trainer.resume(checkpoint)
-        del checkpoint                                         # releases the memory-mapped file before the next save replaces it
-        _expect_not_longer(trainer)
-        processes.print(_summary(trainer, train, valid))
-
-        stopped, own_rows = False, rank_slice(trainer.batch_size)
-        with _progress(trainer) as bar:
-            for epoch in range(trainer.epoch, config.num_epochs):
-                first_step = trainer.step - epoch * trainer.steps_per_epoch
-                for rgb in train.batches(config.batch_size, config.seed, epoch, first_step, own_rows, gpu_pixels, recipe.size):
-                    trainer.train_step(rgb)
-                    stopped = trainer.save_or_fetch(interrupt.is_set())
-                    _advance(bar, trainer)
-                    if stopped:
-                        break
-                if trainer.step % trainer.steps_per_epoch == 0:
-                    trainer.end_epoch(valid)
-                if stopped:
-                    break
-
+        threads = torch.get_num_threads()
+        with core_threads(PARTS) if processes.device.type == "cpu" else nullcontext(map) as mapper:
+            if config.minutes:
+                plan = plan if plan.num_images else _limited(plan, Trainer(
+                    copy.deepcopy(network), objective, recipe, config, plan, train, directory, mapper), train)
+                train, config = train[:plan.num_images], replace(config, num_epochs=plan.num_epochs)
+            trainer = Trainer(network, objective, recipe, config, plan, train, directory, mapper)
+            trainer.resume(checkpoint)
+            del checkpoint                                     # releases the memory-mapped file before the next save replaces it
+            _expect_not_longer(trainer)
+            processes.print(_summary(trainer, train, valid, threads))
+            _train(trainer, train, valid, gpu_pixels, interrupt)
         if trainer.epoch < config.num_epochs:
             processes.print(f"stopped after step {trainer.step:,} of {trainer.total_steps:,}: the same call resumes there")
         elif processes.is_main_process:
@@ -97,6 +91,35 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
         run = trainer.as_run()
         processes.wait_for_everyone()
     return run
+
+
+def _limited(plan: Plan, trainer: Trainer, train: Images) -> Plan:
+    """The plan with as many images and epochs as the minutes of the settings allow; ``trainer`` is used up."""
+    config, seen = trainer.config, images_in(trainer.config.minutes, trainer, train)
+    num_images, num_epochs = shortened(seen, len(train), config.num_epochs, trainer.batch_size)
+    whole = (num_images, num_epochs) == (len(train), config.num_epochs)
+    trainer.processes.print(f"in {config.minutes:g} minutes there is time for {seen:,} images here: "
+                            + ("enough" if whole else f"{_counted(num_epochs, 'epoch')} of {num_images:,}"))
+    return replace(plan, num_images=num_images, num_epochs=num_epochs)
+
+
+def _train(trainer: Trainer, train: Images, valid: Images, gpu_pixels: Tensor | None, interrupt: Event) -> None:
+    """Train to the last epoch, or until ``interrupt`` is set."""
+    config, own_rows, size = trainer.config, rank_slice(trainer.batch_size), trainer.recipe.size
+    stopped = False
+    with _progress(trainer) as bar:
+        for epoch in range(trainer.epoch, config.num_epochs):
+            first_step = trainer.step - epoch * trainer.steps_per_epoch
+            for rgb in train.batches(config.batch_size, config.seed, epoch, first_step, own_rows, gpu_pixels, size):
+                trainer.train_step(rgb)
+                stopped = trainer.save_or_fetch(interrupt.is_set())
+                _advance(bar, trainer)
+                if stopped:
+                    break
+            if trainer.step % trainer.steps_per_epoch == 0:
+                trainer.end_epoch(valid)
+            if stopped:
+                break
 
 
 def _expect_images(recipe: Recipe, train: Images, valid: Images, config: TrainConfig, processes: int) -> None:
@@ -141,11 +164,11 @@ def _advance(bar: tqdm, trainer: Trainer) -> None:
         bar.set_description(f"epoch {latest['epoch']}/{trainer.config.num_epochs}, loss {latest['loss']:.4f}", False)
 
 
-def _summary(trainer: Trainer, train: Images, valid: Images) -> str:
+def _summary(trainer: Trainer, train: Images, valid: Images, threads: int) -> str:
     """One line: what is trained, on what, and how."""
     weights = sum(p.numel() for p in trainer.network.parameters())
     device = trainer.processes.device
-    where = _counted(torch.get_num_threads(), "thread") if device.type == "cpu" else f"{device}"
+    where = _counted(threads, "thread") if device.type == "cpu" else f"{device}"
     return (f"{trainer.recipe.model} {trainer.recipe.objective}, {weights:,} weights; {len(train):,} images of "
             f"{train.name}, {len(valid):,} to validate; {trainer.plan.precision}, {where}, "
             f"{_counted(trainer.processes.num_processes, 'process')}, batches of {trainer.batch_size} in micro-batches of "

@@ -183,6 +183,7 @@ class Run:
     recipe: Recipe
     history: dict[str, np.ndarray]       # the columns of history.csv
     path: Path                           # the run directory
+    num_epochs: int                      # of the whole training
     saved: bool = True                   # False: the last save failed, for example on a full disk
 
     @property
@@ -205,9 +206,10 @@ class Run:
         """Color rgb (B,3,H,W) from its lightness with ``last``: rgb (B,3,H,W) in [0,1], on the CPU."""
         return colorize(self.last, self.objective, to_tensor(rgb))
 
-    def finished(self, num_epochs: int) -> bool:
+    @property
+    def finished(self) -> bool:
         """Whether all epochs are done and saved."""
-        return bool(self.epochs) and self.epochs[-1]["epoch"] == num_epochs and self.saved
+        return bool(self.epochs) and self.epochs[-1]["epoch"] == self.num_epochs and self.saved
 
     @property
     def epochs(self) -> list[dict[str, float]]:

@@ -4,14 +4,13 @@ import copy
 import math
 import time
 import warnings
-from contextlib import nullcontext
 from dataclasses import asdict
+from functools import partial
 from statistics import fmean
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
 
 from colorlib import color
 from colorlib.data.images import Images
@@ -21,10 +20,12 @@ from colorlib.models.objectives import Objective
 from colorlib.models.predict import batch_loss, eval_mode, output_in_precision
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import pack_weights
-from colorlib.system.distributed import broadcast_from_main, process_state, rank_slice, sum_over_processes
+from colorlib.system.distributed import process_state, rank_slice, sum_over_processes
 from colorlib.system.errors import RunError, WriteError
+from colorlib.system.processor import Mapper
 from colorlib.training.config import TrainConfig
 from colorlib.training.footprint import Plan, weight_bytes
+from colorlib.training.gradients import BatchGradients
 from colorlib.training.optimizers import OPTIMIZERS, SCHEDULES, update_ema
 from colorlib.training.runs import Run, RunDir, as_csv, parse_history
 
@@ -38,16 +39,19 @@ class Trainer:
         plan: from ``plan_memory``.
         train: images to train on.
         run_dir: where ``resume`` and ``save`` write.
+        mapper: computes the parts of a batch: ``map``, or that of a pool of threads.
     """
 
     def __init__(self, network: nn.Module, objective: Objective, recipe: Recipe, config: TrainConfig, plan: Plan,
-                 train: Images, run_dir: RunDir):
+                 train: Images, run_dir: RunDir, mapper: Mapper = map):
         self.network, self.objective, self.recipe, self.config, self.plan = network, objective, recipe, config, plan
         self.run_dir, self.processes = run_dir, process_state()
         self.batch_size = min(config.batch_size, len(train))
         self.steps_per_epoch = train.steps(config.batch_size)
         self.total_steps = config.num_epochs * self.steps_per_epoch
-        self.wrapped_network = network         # in DistributedDataParallel after ``resume``, if there are several processes
+        self.mapper = mapper
+        self.gradients = BatchGradients(network, partial(batch_loss, objective=objective, precision=plan.precision),
+                                        plan.micro_batch, mapper)
         self.ema_network = copy.deepcopy(network).requires_grad_(False) if config.ema else None
         self.optimizer = OPTIMIZERS[config.optimizer](
             network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
@@ -59,7 +63,7 @@ class Trainer:
         self.fetched_at = self.saved_at = time.monotonic()
 
     def resume(self, state: dict[str, Any] | None) -> None:
-        """Continue from a saved state, or save the state of a new run. Wrap the network for gradient averaging.
+        """Continue from a saved state, or save the state of a new run.
 
         Raises:
             RunError: for the state of another network or optimizer, or a network with weights that are not finite.
@@ -73,8 +77,6 @@ class Trainer:
         elif self.processes.is_main_process:   # check the disk before training, not after hours of it
             self.run_dir.expect_space(weight_bytes(self.network) * (4 if self.config.ema else 3))
             self.run_dir.save(self._state())
-        if self.processes.num_processes > 1:
-            self.wrapped_network = DistributedDataParallel(self.network)
 
     @property
     def lr(self) -> float:
@@ -93,29 +95,15 @@ class Trainer:
         return self.network if self.ema_network is None else self.ema_network
 
     def train_step(self, rgb: Tensor) -> None:
-        """Take one step on this process's share of a batch, rgb (b,3,H,W) uint8.
-
-        The gradients of micro-batches add up to those of the batch. Only batch norm differs: it uses the statistics of each
-        micro-batch.
-        """
+        """Take one step on this process's share of a batch, rgb (b,3,H,W) uint8."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr
-        rgb = rgb.to(self.processes.device, non_blocking=True)
-        # Equal parts: batch norm could not use a last part of one image.
-        parts = rgb.tensor_split(-(-len(rgb) // self.plan.micro_batch))
-        losses = []
-        for number, part in enumerate(parts, 1):
-            synchronized = self.processes.num_processes == 1 or number == len(parts)
-            with nullcontext() if synchronized else self.wrapped_network.no_sync():
-                loss = batch_loss(self.wrapped_network, self.objective, part, self.plan.precision)
-                loss = loss * (len(part) / self.batch_size)       # the parts' losses add up to the mean over the batch
-                (loss * self.processes.num_processes).backward()  # DistributedDataParallel takes the mean, not the sum
-            losses.append(loss.detach())
+        loss = self.gradients(rgb.to(self.processes.device, non_blocking=True), self.batch_size)
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.ema_network:
             update_ema(self.ema_network, self.network, self.config.ema, self.step)
-        self.unfetched_losses.append(torch.stack(losses).sum())
+        self.unfetched_losses.append(loss)
         self.step += 1
 
     def save_or_fetch(self, stop: bool) -> bool:
@@ -146,7 +134,6 @@ class Trainer:
         self._fetch_losses()
         if time.monotonic() - self.saved_at > self.config.save_seconds / 2:
             self.save()                                  # a kill during the validation then loses the validation alone
-        broadcast_from_main(self.evaluated_network.buffers())       # batch norm: the running statistics of the processes differ
         measured = self._validate(valid)
         if not math.isfinite(measured["loss"]):
             raise self._not_finite(f"the validation loss is {measured['loss']}", self.step)
@@ -173,29 +160,32 @@ class Trainer:
     def as_run(self) -> Run:
         """The run as ``fit`` returns it."""
         history = parse_history(as_csv(self.history))
-        return Run(self.evaluated_network.eval(), self.objective, self.recipe, history, self.run_dir.path, self.saved)
+        return Run(self.evaluated_network.eval(), self.objective, self.recipe, history, self.run_dir.path,
+                   self.config.num_epochs, self.saved)
 
     def _validate(self, valid: Images) -> dict[str, float]:
         """Loss, and measures from the means of ``quick_probe``'s columns, over the images of all processes."""
-        sums: dict[str, Tensor] = {}
         images = valid[rank_slice(len(valid))]
-        with eval_mode(self.evaluated_network) as network:
-            for rgb in images.in_order(self.plan.micro_batch):
-                rgb = rgb.to(self.processes.device)
-                gray = color.to_gray(rgb)
-                output = output_in_precision(network, gray, self.plan.precision)
-                columns = quick_probe(Batch(self.objective.decode(output, 100 * gray), rgb))
-                columns["loss"] = self.objective.loss(output, rgb).expand(len(rgb))
-                for name, column in columns.items():     # keep on the device: .item() would synchronize
-                    sums[name] = sums.get(name, 0) + column.sum()
-        names = sorted(sums)
-        totals = sum_over_processes(torch.stack([sums[name] for name in names])).tolist()
+        with eval_mode(self.evaluated_network):
+            columns = list(self.mapper(self._measure, images.in_order(self.plan.micro_batch)))
+        names = sorted(columns[0])
+        sums = torch.stack([torch.stack([batch[name].sum() for batch in columns]).sum() for name in names])
+        totals = sum_over_processes(sums).tolist()
         means = {name: total / len(valid) for name, total in zip(names, totals, strict=True)}
         return {"loss": means.pop("loss")} | measures_from_means(means)
 
+    @torch.no_grad()
+    def _measure(self, rgb: Tensor) -> dict[str, Tensor]:
+        """Columns of ``quick_probe`` and the loss for some images."""
+        rgb = rgb.to(self.processes.device)
+        gray = color.to_gray(rgb)
+        output = output_in_precision(self.evaluated_network, gray, self.plan.precision)
+        loss = self.objective.loss(output, rgb).expand(len(rgb))
+        return quick_probe(Batch(self.objective.decode(output, 100 * gray), rgb)) | {"loss": loss}
+
     def _fetch_losses(self) -> None:
         """Fetch the losses of the last steps and add rows to the history."""
-        losses = sum_over_processes(torch.stack(self.unfetched_losses)).tolist() if self.unfetched_losses else []
+        losses = torch.stack(self.unfetched_losses).tolist() if self.unfetched_losses else []
         first, self.unfetched_losses, self.fetched_at = self.step - len(losses) + 1, [], time.monotonic()
         for step, loss in enumerate(losses, first):
             if not math.isfinite(loss):
@@ -214,7 +204,7 @@ class Trainer:
 
     def _state(self) -> dict[str, Any]:
         environment = {"torch": str(torch.__version__), "device": self.processes.device.type,
-                       "processes": self.processes.num_processes, "threads": torch.get_num_threads()}
+                       "processes": self.processes.num_processes, "threads per part": torch.get_num_threads()}
         return {
             "model": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
             "ema": self.ema_network.state_dict() if self.ema_network else {},

@@ -44,7 +44,7 @@ def test_training_on_does_not_unlearn_the_tilt(samples, tmp_path):
     """With the tilt in the bias of the head instead, the loss would train it away, and with it a third of the colors."""
     train, valid = divide(samples)
     rarity = bins.rebalancing_weights(bins.smoothed_prior(bins.count_bins(train.in_order())))
-    options, config = {"width": 8, "depth": 2, "patch": 2, "full_size": False}, TrainConfig(4, 32, 0.01, threads=1)
+    options, config = {"width": 8, "depth": 2, "patch": 2, "full_size": False}, TrainConfig(4, 32, 0.01, threads=1, micro_batch=32)
     recipe = Recipe("unet", "bins", 16, options, {"rebalance": 1.0, "tilt": 0.75, "rarity": rarity.tolist()})
     first = fit(recipe, train, valid, config, tmp_path / "first")
     more = fit(recipe, train, valid, config, tmp_path / "more", start=first.last)

@@ -103,14 +103,25 @@ def test_a_network_that_takes_one_size_alone_is_estimated_at_that_size():
 
 def test_the_micro_batch_is_the_whole_or_equal_parts_that_fit():
     need = Footprint(size=64, fixed=100, per_image=10)
-    assert need.micro_batch(64, Limit("x", 1000, 0)) == 64, "0.9 * 1000 - 100 = 800 is room for 80"
-    assert need.micro_batch(100, Limit("x", 1000, 0)) == 50
-    assert need.micro_batch(170, Limit("x", 1000, 0)) == 57, "three parts, the last of 56"
-    assert need.micro_batch(64, Limit("x", 1000, 877)) == 1
-    with pytest.raises(RunError, match="one image of 64 px .* this x allows: images of 56 px would fit"):
-        Footprint(64, 0, 10 * MiB).micro_batch(8, Limit("this x", 90 * MiB, 81 * MiB))
+    assert need.micro_batch(64, 64, 1, Limit("x", 1000, 0)) == 64, "0.9 * 1000 - 100 = 800 is room for 80"
+    assert need.micro_batch(100, 100, 1, Limit("x", 1000, 0)) == 50
+    assert need.micro_batch(170, 170, 1, Limit("x", 1000, 0)) == 57, "three parts, the last of 56"
+    assert need.micro_batch(64, 64, 1, Limit("x", 1000, 877)) == 1
+    with pytest.raises(RunError, match="on 1 images of 64 px at once .* this x allows: images of 56 px would fit"):
+        Footprint(64, 0, 10 * MiB).micro_batch(8, 8, 1, Limit("this x", 90 * MiB, 81 * MiB))
     with pytest.raises(RunError, match="end other notebooks, or take a smaller network"):
-        Footprint(64, 100, 10).micro_batch(8, Limit("x", 100, 0))
+        Footprint(64, 100, 10).micro_batch(8, 8, 1, Limit("x", 100, 0))
+
+
+def test_parts_that_are_computed_at_the_same_time_share_the_memory():
+    need = Footprint(size=64, fixed=100, per_image=10)
+    assert need.micro_batch(40, 80, 2, Limit("x", 1000, 0)) == 40, "room for 80"
+    assert need.micro_batch(41, 82, 2, Limit("x", 1000, 0)) == 21, "for 80, and so 40 in each of two threads"
+    assert need.micro_batch(80, 80, 2, Limit("x", 1000, 0)) == 80, "a whole batch is one part, and has no other beside it"
+    assert need.micro_batch(100, 100, 2, Limit("x", 1000, 0)) == 34
+    assert need.micro_batch(4, 8, 2, Limit("x", 1000, 860)) == 1
+    with pytest.raises(RunError, match="training on 2 images of 64 px at once takes"):
+        Footprint(64, 0, 10 * MiB).micro_batch(4, 8, 2, Limit("x", 90 * MiB, 70 * MiB))
 
 
 @WITHOUT_A_GPU
@@ -119,13 +130,13 @@ def test_short_of_memory_training_takes_smaller_parts_and_says_so(samples, tmp_p
     recipe = replace(RECIPE, options={"depth": 8, "width": 8, "batch_norm": False})
     config = replace(CONFIG, batch_size=160, precision="float32", num_epochs=3)
     whole = fit(recipe, train, valid, config, tmp_path / "whole")
-    assert "micro-batches of 160" in capsys.readouterr().out
+    assert "micro-batches of 80" in capsys.readouterr().out
     left = 4 * MiB
     monkeypatch.setattr(memory, "limits", lambda processes: [Limit("a small kernel", 100 * MiB, 100 * MiB - left)])
     parts = fit(recipe, train, valid, config, tmp_path / "parts")
     out = capsys.readouterr().out
-    assert "160 images at once do not fit, 4 MiB are left of the 100 that a small kernel allows" in out
-    assert "micro-batches of 160" not in out
+    assert "parts of 80 images do not fit, 4 MiB are left of the 100 that a small kernel allows" in out
+    assert "micro-batches of 80" not in out
     np.testing.assert_allclose(parts.history["loss"], whole.history["loss"], rtol=1e-5)
     for in_parts, at_once in zip(parts.last.parameters(), whole.last.parameters(), strict=True):
         torch.testing.assert_close(in_parts, at_once, atol=1e-4, rtol=0)
@@ -138,7 +149,7 @@ def test_a_run_keeps_the_micro_batch_that_it_began_with(samples, tmp_path, monke
         patch.setattr(memory, "limits", lambda processes: [Limit("a small kernel", 2 * MiB, 0)])
         fit(RECIPE, train, valid, replace(CONFIG, num_epochs=1), tmp_path)
         begun = capsys.readouterr().out.split("micro-batches of ")[1]
-        assert not begun.startswith("32")
+        assert not begun.startswith("16")
         patch.setattr(memory, "limits", lambda processes: [Limit("a smaller kernel", int(1.9 * MiB), 0)])
         fit(RECIPE, train, valid, replace(CONFIG, num_epochs=2), tmp_path)
         assert capsys.readouterr().out.split("micro-batches of ")[1] == begun

@@ -12,6 +12,7 @@ from colorlib.data import catalog
 from colorlib.data.images import Images
 from colorlib.models import recipe
 from colorlib.models.recipe import Recipe
+from colorlib.system import processor
 from colorlib.system.errors import RunError
 from colorlib.training import identity
 from colorlib.training.checkpoints import load_state
@@ -72,7 +73,7 @@ def test_with_its_config_deleted_and_another_batch_size_every_image_is_seen_once
     object.__setattr__(train, "steps_taken", steps)
     run = fit(RECIPE, train, split[1], replace(CONFIG, batch_size=batch_size, num_epochs=num_epochs), tmp_path)
     assert len(steps) == steps_left
-    assert run.finished(num_epochs)
+    assert run.finished
 
 
 class Counted(Images):
@@ -112,9 +113,12 @@ def test_a_run_that_sees_with_another_network_is_another_run(split, tmp_path, mo
 
 
 
-def test_another_number_of_threads_is_noticed(split, tmp_path, capsys):
+def test_other_sums_of_threads_are_noticed(split, tmp_path, capsys, monkeypatch):
+    """Two threads compute a half of each batch each. With four, two would share the sums of a half."""
     fit(RECIPE, *split, replace(CONFIG, num_epochs=1, threads=1), tmp_path)
+    monkeypatch.setattr(processor, "available_cores", lambda: 4)
+    fit(RECIPE, *split, replace(CONFIG, num_epochs=2, threads=2), tmp_path)
     assert "notice" not in capsys.readouterr().out
-    fit(RECIPE, *split, replace(CONFIG, threads=2), tmp_path)
-    assert "notice: threads was 1, is now 2: from here on, the last bits" in capsys.readouterr().out
+    fit(RECIPE, *split, replace(CONFIG, num_epochs=3, threads=4), tmp_path)
+    assert "notice: threads per part was 1, is now 2: from here on, the last bits" in capsys.readouterr().out
 

@@ -188,7 +188,7 @@ def test_before_the_first_epoch_ends_there_is_no_best_network(split, tmp_path):
 
 def test_last_and_best_are_two_networks_by_name(split, tmp_path):
     """A high learning rate in the last epoch: the validation gets worse, and only ``last`` with it."""
-    run = fit(RECIPE, *split, replace(CONFIG, num_epochs=8, lr=0.03), tmp_path)
+    run = fit(RECIPE, *split, replace(CONFIG, num_epochs=8, lr=0.03, micro_batch=32), tmp_path)
     losses = [row["valid_loss"] for row in run.epochs]
     rgb = color.to_tensor(split[1].rgb)
 

@@ -73,7 +73,7 @@ def test_the_average_is_the_sum_of_its_definition():
 
 def test_the_average_is_what_is_measured_and_given_back(samples, tmp_path):
     train, valid = divide(samples)
-    config = replace(CONFIG, ema=0.9, precision="float32")
+    config = replace(CONFIG, ema=0.9, precision="float32", micro_batch=32)
     run = fit(RECIPE, train, valid, config, tmp_path / "average")
     plain = fit(RECIPE, train, valid, replace(config, ema=0), tmp_path / "plain")
     torch.testing.assert_close(torch.tensor(run.history["loss"]), torch.tensor(plain.history["loss"]))

