@@ -4,6 +4,7 @@
 # make lab       open the notebooks in JupyterLab
 # make app       color your own photos on a web page
 # make bench     measure speed on this machine
+# make speedrun  how few seconds of training make good colors (needs CIFAR-10)
 # make fuzz      color 10,000 damaged files
 # make clean     remove the environment, the runs and the caches (not the downloads)
 #
@@ -15,7 +16,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: course data test lab app bench fuzz clean
+.PHONY: course data test lab app bench speedrun fuzz clean
 
 course: $(READY)
 	$(BIN)/python notebooks/run_course.py
@@ -36,6 +37,10 @@ app: $(READY)
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/speedrun.py
+
+speedrun: $(READY)
+	$(BIN)/python benchmarks/speedrun.py
 
 fuzz: $(READY)
 	COLORLIB_FUZZ=10000 $(BIN)/pytest tests/data/test_fuzz.py --hypothesis-show-statistics

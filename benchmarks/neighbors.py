@@ -1,4 +1,4 @@
-"""Speed beside busy neighbors, and under a processor quota, as on a hub whose cores are everybody's.
+"""Speed beside busy neighbors, and under a processor quota, as on a hub.
 
 Each kind of work runs in a process of its own, alone, then beside one, two and four processes that compute all the time,
 then alone in a control group with a quota of one core and of half a core. The conditions take turns for several rounds. Prints medians: items a second alone,
@@ -126,6 +126,7 @@ class Quota:
         root, limits = ((version1, {"cpu.cfs_period_us": str(self.PERIOD), "cpu.cfs_quota_us": quota})
                         if (version1 / "cpu.cfs_quota_us").exists() or (version1 / "cpu.shares").exists()
                         else (Path("/sys/fs/cgroup"), {"cpu.max": f"{quota} {self.PERIOD}"}))
+        own = next((root / path.lstrip("/") for _, controllers, path in groups() if controllers in ("cpu", "cpu,cpuacct")), root)
         group = root / f"neighbors-{os.getpid()}"
         group.mkdir()
         try:
@@ -134,14 +135,18 @@ class Quota:
             (group / "cgroup.procs").write_text(str(os.getpid()))
             yield
         finally:
-            (root / "cgroup.procs").write_text(str(os.getpid()))
+            (own / "cgroup.procs").write_text(str(os.getpid()))
             group.rmdir()
+
+
+def groups() -> list[list[str]]:
+    """Number, controllers and path of the control groups of this process."""
+    return [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
 
 
 def throttled() -> float:
     """Seconds that this process's group was not allowed to run, by ``cpu.stat``; 0 without a quota."""
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, controllers, path = line.split(":", 2)
+    for _, controllers, path in groups():
         for mount in ("/sys/fs/cgroup/cpu", "/sys/fs/cgroup"):
             statistics = Path(mount + path) / "cpu.stat"
             if controllers in ("cpu", "cpu,cpuacct", "") and statistics.exists():

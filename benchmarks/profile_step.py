@@ -18,7 +18,7 @@ from torch.profiler import ProfilerActivity, profile
 import colorlib as cl
 from colorlib.models.predict import batch_loss
 from colorlib.system import processor
-from colorlib.system.memory import keep_freed_memory
+from colorlib.system.heap import keep_freed_memory
 from colorlib.training.gradients import BatchGradients
 from colorlib.training.optimizers import OPTIMIZERS
 

@@ -30,7 +30,8 @@ from colorlib.data.images import Images
 from colorlib.models.recipe import Recipe
 from colorlib.system import processor
 from colorlib.system.distributed import process_state
-from colorlib.system.memory import MiB, keep_freed_memory
+from colorlib.system.heap import keep_freed_memory
+from colorlib.system.memory import MiB
 from colorlib.training.config import TrainConfig
 from colorlib.training.footprint import PARTS, Plan
 from colorlib.training.runs import RunDir
@@ -79,7 +80,7 @@ class Colorlib:
         with (tempfile.TemporaryDirectory() as folder, processor.deterministic_torch(threads), keep_freed_memory(),
               mapper as mapper, RunDir(Path(folder), {}) as run_dir):
             network = recipe.build_model().to(device, memory_format=torch.channels_last)
-            plan = Plan(processor.resolve_precision(self.precision, device), self.batch_size // parts)
+            plan = Plan(processor.resolve_precision(self.precision, device), -(-self.batch_size // parts))
             trainer = self.trainer(network, recipe.build_objective(), recipe, config, plan, images, run_dir, mapper)
             trainer.resume(None)
             pixels = torch.from_numpy(np.array(images.rgb)).cuda() if device.type == "cuda" else None

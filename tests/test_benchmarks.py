@@ -1,8 +1,11 @@
 """The benchmarks start, and what they measure goes on."""
 
 import importlib
+import subprocess
+import sys
 from pathlib import Path
 
+import psutil
 import pytest
 import torch
 
@@ -38,6 +41,28 @@ def test_both_loops_that_are_timed_go_on_into_the_second_epoch(load):
         for _ in range(5):
             next(steps)
         steps.close()
+
+
+def test_neighbors_end_with_the_benchmark_also_if_it_is_killed(load):
+    neighbors = load("neighbors")
+    with neighbors.Neighbors(2).applied():
+        mine = psutil.Process().children()
+        assert len(mine) == 2
+    assert not any(process.is_running() for process in mine)
+    script = (f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import neighbors, psutil\n"
+              "with neighbors.Neighbors(1).applied():\n"
+              "    print(psutil.Process().children()[0].pid, flush=True)\n    input()")
+    benchmark = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    neighbor = psutil.Process(int(benchmark.stdout.readline()))
+    benchmark.kill()
+    benchmark.wait()
+    neighbor.wait(timeout=60)
+
+
+def test_shares_of_two_cores(load):
+    neighbors = load("neighbors")
+    assert [neighbors.Neighbors(n).fair_share(2) for n in (0, 1, 2, 4)] == [1, 2 / 3, 1 / 2, 1 / 3]
+    assert [neighbors.Quota(cores).fair_share(2) for cores in (0.5, 1, 4)] == [1 / 4, 1 / 2, 1]
 
 
 def test_the_recipe_of_vivid_weights_holds_the_rarity_of_its_photos(load, samples):

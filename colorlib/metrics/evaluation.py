@@ -16,12 +16,13 @@ from colorlib.metrics.probes import Probe, available_probes, colored_batch, quic
 from colorlib.models.networks import Constant
 from colorlib.models.objectives import ABRegression, Objective
 from colorlib.models.predict import eval_mode
-from colorlib.system.memory import trim_heap
+from colorlib.system.heap import trim_heap
 from colorlib.system.processor import core_threads
 from colorlib.system.progress import progress_bar
 
 Columns = Mapping[str, np.ndarray]              # a column name -> one number per image
-SMALLER_BATCHES = 8      # than for coloring: the networks of LPIPS need 4 times the memory per picture, in 2 threads
+AT_ONCE = 2              # batches that are measured at the same time
+SMALLER_BATCHES = 8      # than for coloring: the networks of LPIPS need 4 times the memory per picture, and two compute at once
 TRIM_EVERY = 128         # batches: without trimming, glibc's fragmented heap grows to a gigabyte
 QUICK: Mapping[str, Probe] = {"quick": quick_probe}     # for ``evaluate``: PSNR, ab MAE, AuC and colorfulness alone
 
@@ -90,6 +91,8 @@ def evaluate(colorizers: Mapping[str, tuple[nn.Module, Objective]], images: Imag
     Intervals are bootstrap intervals: of 1,000 samples of the photos with replacement, each photo with all its crops,
     the middle 95%. They do not include the variation between trainings of a network.
 
+    Two threads measure. Networks, objectives and probes must not change while they are called.
+
     Args:
         colorizers: a name -> a network and the objective that decodes its output.
         probes: what to measure: ``QUICK`` for PSNR, ab MAE, AuC and colorfulness; by default all of
@@ -120,7 +123,7 @@ def _measured(measure: Callable[[slice], Columns], model: nn.Module, images: Ima
     batch_size = -(-images_per_batch(images.size, images.size) // SMALLER_BATCHES)
     rows = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
     measured = []
-    with eval_mode(model), core_threads() as mapper:       # outside of the threads, each of which would end it for the others
+    with eval_mode(model), core_threads(AT_ONCE) as mapper:       # outside of the threads, each of which would end it for the others
         for columns in progress_bar(mapper(measure, rows), f"measuring {name}", total=len(rows), leave=False, unit=" batches"):
             measured.append(columns)
             if len(measured) % TRIM_EVERY == 0:

@@ -59,8 +59,8 @@ def pixel_probe() -> Probe:
         predicted, actual = batch.predicted, batch.actual
         if batch.images is None:
             raise ValueError("the pixel probe counts how rare colors are in batch.images: give them, or use quick_probe")
-        key = batch.images.digest, actual.shape[-1]
         with counting:
+            key = batch.images.digest, actual.shape[-1]
             if key not in known:
                 shrunk = (F.adaptive_avg_pool2d(color.to_float(rgb), actual.shape[-1]) for rgb in batch.images.in_order())
                 prior = bins.smoothed_prior(bins.count_bins(shrunk))

@@ -133,11 +133,11 @@ def _train_and_measure(trial: Trial, config: TrainConfig, images: Images, valid:
     fresh, start = not path.exists(), time.perf_counter()
     run = fit(trial.recipe, images, valid, config, path)
     seconds = time.perf_counter() - start if fresh else before.get("measures", {}).get("seconds", math.nan)
+    if not run.epochs or run.epochs[-1]["epoch"] < run.num_epochs:
+        raise KeyboardInterrupt                 # fit returned early
     if not run.saved:
         raise WriteError(f"the training in {path} finished and could not be written: make room on the disk, and run the "
                          "study again")
-    if not run.finished:
-        raise KeyboardInterrupt                 # fit returned early
     probes = available_probes(valid, trial.measured_at)[0]
     scores = evaluate({"": (run.last, run.objective)}, valid, probes, size=trial.measured_at)[""]
     losses = run.history["loss"]

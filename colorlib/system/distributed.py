@@ -1,11 +1,10 @@
 """Communication between the processes of a distributed training, through Accelerate."""
 
 import os
-from collections.abc import Iterable
 
 import torch
 from accelerate import PartialState
-from accelerate.utils import broadcast, gather, parse_flag_from_env, reduce
+from accelerate.utils import gather, parse_flag_from_env, reduce
 from torch import Tensor
 
 
@@ -33,12 +32,6 @@ def sum_over_processes(values: Tensor) -> Tensor:
 def min_over_processes(number: int) -> int:
     """Minimum of ``number`` over all processes."""
     return int(gather(torch.tensor([number], device=PartialState().device)).min())
-
-
-def broadcast_from_main(tensors: Iterable[Tensor]) -> None:
-    """Overwrite tensors in place with those of the main process."""
-    for tensor in tensors:
-        broadcast(tensor)
 
 
 def rank_slice(rows: int) -> slice:

@@ -1,9 +1,6 @@
-"""Memory limits of the machine and its containers, and glibc's allocator."""
+"""Memory limits of the machine and its containers."""
 
-import ctypes
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from accelerate import PartialState
 
 from colorlib.system import cgroups
 from colorlib.system.errors import RunError
+from colorlib.system.heap import trim_heap
 
 MiB = 2**20
 
@@ -89,41 +87,3 @@ def private_memory() -> int:
     """Bytes that this process alone uses, without mapped files such as libraries."""
     info = psutil.Process().memory_info()
     return info.rss - getattr(info, "shared", 0)
-
-
-_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8      # from glibc's malloc.h
-
-
-@contextmanager
-def keep_freed_memory() -> Iterator[None]:
-    """Within the block, the process keeps the memory it frees; afterwards that memory returns to the system.
-
-    By default glibc returns each large block at once, and the system fills the next one with zeros, page by page: a
-    third of the time of a training step at 64 px. Threads that start in the block share one heap: what one of them frees
-    serves the others. If the user has configured glibc's malloc, nothing is changed.
-    """
-    tunables = os.environ.get("GLIBC_TUNABLES", "")
-    if "glibc.malloc." in tunables or os.environ.keys() & {"MALLOC_MMAP_MAX_", "MALLOC_TRIM_THRESHOLD_", "MALLOC_ARENA_MAX"}:
-        yield                                                  # glibc cannot tell us values to restore
-        return
-    _glibc("mallopt", _M_MMAP_MAX, 0)
-    _glibc("mallopt", _M_TRIM_THRESHOLD, 2**30)
-    _glibc("mallopt", _M_ARENA_MAX, 1)
-    try:
-        yield
-    finally:
-        _glibc("mallopt", _M_MMAP_MAX, 65536)                  # glibc's defaults
-        _glibc("mallopt", _M_TRIM_THRESHOLD, 2**17)
-        _glibc("mallopt", _M_ARENA_MAX, 0)                     # as many as there are threads
-        trim_heap()
-
-
-def trim_heap() -> None:
-    """Return freed memory that the process still holds to the system."""
-    _glibc("malloc_trim", 0)
-
-
-def _glibc(function: str, *arguments: int) -> None:
-    """Call a function of glibc; do nothing with another C library."""
-    if os.name == "posix" and hasattr(library := ctypes.CDLL(None), function):
-        getattr(library, function)(*arguments)

@@ -1,4 +1,4 @@
-"""How the threads of one of torch's operations wait for each other."""
+"""OpenMP settings: threads that wait go to sleep soon."""
 
 import os
 import sys

@@ -15,11 +15,12 @@ import psutil
 import torch
 
 from colorlib.system import cgroups
+from colorlib.system.heap import share_heap
 
 T = TypeVar("T")
 R = TypeVar("R")
 Mapper = Callable[[Callable[[T], R], Iterable[T]], Iterator[R]]       # like the built-in ``map``
-READ_AHEAD = 8           # items per thread that a map reads before their results are used
+READ_AHEAD = 8           # items per thread that parallel_map reads before their results are used
 
 
 def available_cores() -> int:
@@ -47,46 +48,57 @@ def usable_threads() -> int:
 
 
 @contextmanager
-def core_threads(at_once: int | None = None) -> Iterator[Mapper]:
-    """A ``map`` that computes each item on a thread of its own, which shares its work with no other.
+def core_threads(at_once: int) -> Iterator[Mapper]:
+    """Pool of threads that compute one item each, with its share of the cores.
 
     Threads that share each of torch's operations wait for the slowest of them at each: beside other busy processes, most
     of the time. Threads with an item each wait once, at the end.
 
     Args:
-        at_once: items to compute at the same time; by default one per core. With fewer, torch's operations use several
-            threads each.
+        at_once: items to compute at the same time, at most one per core. If there are more cores, torch's operations use
+            several threads.
 
     Yields:
-        A function like ``map``. Its results come in the order of the items, and it reads at most a few items ahead.
+        A function like ``map``. Its results come in the order of the items, and it reads one item per thread ahead.
     """
     before, threads = torch.get_num_threads(), usable_threads()
-    workers = min(at_once or threads, threads)
-    torch.set_num_threads(threads // workers)           # new threads of Python take this setting
+    workers = min(at_once, threads)
+    torch.set_num_threads(threads // workers)
     try:
-        with ThreadPoolExecutor(workers) as pool:
-            yield partial(_map, pool, READ_AHEAD * workers)
+        with _pool(workers, threads // workers) as pool:
+            yield partial(_map, pool, workers)
     finally:
         torch.set_num_threads(before)
 
 
 def parallel_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """``map`` on one thread per core, for work that releases Python's global lock, such as decoding and torch."""
-    with core_threads() as mapper:
-        yield from mapper(function, items)
+    """``map`` on as many threads as torch uses, at most one per core, for work such as decoding.
+
+    Yields results in the order of ``items``, and reads at most eight items per thread ahead.
+    """
+    workers = usable_threads()
+    with _pool(workers, 1) as pool:
+        yield from _map(pool, READ_AHEAD * workers, function, items)
+
+
+@contextmanager
+def _pool(workers: int, torch_threads: int) -> Iterator[ThreadPoolExecutor]:
+    """Pool of threads in which torch's operations use ``torch_threads`` threads each."""
+    share_heap()
+    pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(torch_threads,))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def _map(pool: ThreadPoolExecutor, ahead: int, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
     items = iter(items)
     pending = deque(pool.submit(function, item) for item in islice(items, ahead))
-    try:
-        while pending:
-            result = pending.popleft().result()
-            pending.extend(pool.submit(function, item) for item in islice(items, 1))
-            yield result
-    finally:
-        for future in pending:
-            future.cancel()
+    while pending:
+        result = pending.popleft().result()
+        pending.extend(pool.submit(function, item) for item in islice(items, 1))
+        yield result
 
 
 def resolve_precision(precision: str, device: torch.device, before: str | None = None) -> str:

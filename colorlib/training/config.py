@@ -29,10 +29,10 @@ class TrainConfig:
     seed: int = 0                    # decides the first weights, the order of the images, flips and crops
     precision: str = "auto"          # bfloat16 on processors that are fast in it, else float32
     threads: int | None = None       # CPU threads; None: one per available core, or torch's setting if that is lower
-    micro_batch: int | None = None   # images computed at once; their gradients add up. None: as many as fit into memory
+    micro_batch: int | None = None   # images of each part of a batch. None: half of a batch on a CPU, all on a GPU, or as many as fit
     log_every: int = 10              # steps; each row of the history is their mean loss
     save_seconds: float = 30         # between checkpoints: what a killed run can lose
-    minutes: float | None = None     # that training may take here: epochs or images are left out. None: all are trained on
+    minutes: float | None = None     # of training, without validation: epochs or images are left out. None: all are trained on
 
     def __post_init__(self):
         self._convert(("num_epochs", "batch_size", "log_every", "seed"), Integral, int, "a whole number")

@@ -22,7 +22,7 @@ from colorlib.training.optimizers import OPTIMIZERS
 Loss = Callable[[nn.Module, Tensor], Tensor]       # (network, rgb (B,3,H,W) uint8) -> a scalar
 
 PARTS = 2            # of a batch that a CPU computes at the same time; more would change batch norm more
-WHOLE = 15           # images: a batch of so few is not divided
+SMALLEST_BATCH = 16  # images: a smaller batch is not divided
 WEIGHT_COPIES = 8    # of the weights: gradients, Adam's two moments, the EMA, a checkpoint while it is packed, ...
 MAX_PROBE_SIZE = 32  # pixels: larger images are extrapolated by area
 
@@ -67,6 +67,7 @@ class Plan:
     precision: str                       # "float32" or "bfloat16"
     micro_batch: int                     # images of each part of a batch
     requested: int | None = None         # the micro_batch of the settings
+    at_once: int = 1                     # parts that each process computes at the same time
     num_images: int | None = None        # to train on, and
     num_epochs: int | None = None        # passes through them, if the settings limit the minutes
 
@@ -75,8 +76,8 @@ def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config
                 saved: Plan | None = None) -> Plan:
     """Choose the precision, and the parts in which batches are computed.
 
-    On a CPU a batch has two parts, each for one half of the cores, or more if memory is short. Neither the number of cores nor what else
-    the machine does changes them, and so the result.
+    On a CPU a batch has two parts, each for one half of the cores, or more if memory is short. The parts do not depend on the
+    number of cores, nor on what else the machine does, and so the result does not either.
 
     Args:
         network: on the device that will train it.
@@ -90,7 +91,7 @@ def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config
     precision = resolve_precision(config.precision, state.device, saved.precision if saved else None)
     share = -(-batch_size // state.num_processes)
     at_once = PARTS if state.device.type == "cpu" else 1
-    parts = -(-at_once // state.num_processes) if batch_size > WHOLE else 1
+    parts = -(-at_once // state.num_processes) if batch_size >= SMALLEST_BATCH else 1
     resumed = saved is not None and saved.requested == config.micro_batch
     wanted = min(saved.micro_batch if resumed else config.micro_batch or -(-share // parts), share)
 
@@ -106,7 +107,9 @@ def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config
                     "normalizes each part by itself")
     smallest_share = batch_size // state.num_processes
     _expect_variance(network, loss, recipe.size, smallest_share // -(-smallest_share // micro_batch))
-    return replace(saved or Plan(precision, micro_batch), precision=precision, micro_batch=micro_batch, requested=config.micro_batch)
+    at_once = min(at_once, -(-share // micro_batch))
+    return replace(saved or Plan(precision, micro_batch), precision=precision, micro_batch=micro_batch,
+                   requested=config.micro_batch, at_once=at_once)
 
 
 def estimate_footprint(model: nn.Module, loss: Loss, size: int, copies: int) -> Footprint:

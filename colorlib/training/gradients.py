@@ -1,7 +1,7 @@
 """Loss and gradients of a batch that is computed in parts, several of them at the same time."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ class BatchGradients:
 
     If all threads shared every layer, each layer would wait for the slowest of them: beside another busy process, most of
     the time. Which thread computes which part does not change the result, to the last bit, since the parts and the order
-    of their sum are fixed.
+    of their sum are fixed (unless layers draw random numbers, as dropout does).
 
     Loss, gradients and batch norm's running statistics are means over the parts, and over the processes, weighted by
     their numbers of images. Only batch norm in training mode differs from one part: it normalizes each part by itself.
@@ -30,7 +30,8 @@ class BatchGradients:
     def __init__(self, network: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], micro_batch: int,
                  mapper: Mapper = map):
         self.network, self.loss, self.micro_batch, self.mapper = network, loss, micro_batch, mapper
-        self.parameters = list(network.parameters())
+        self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        self.distributed = process_state().num_processes > 1
         self.copies = [network]          # one for each part: they share the weights, and each has its own statistics
 
     def __call__(self, rgb: Tensor, batch_size: int) -> Tensor:
@@ -41,22 +42,21 @@ class BatchGradients:
             batch_size: images of the batch in all processes.
         """
         parts = rgb.tensor_split(-(-len(rgb) // self.micro_batch))       # equal: batch norm could not use one image
-        distributed = process_state().num_processes > 1
-        if len(parts) == 1 and not distributed:
+        if len(parts) == 1 and not self.distributed:
             loss, *gradients = self._loss_and_gradients(self.network, rgb, 1.0)
         else:
-            loss, *sums = self._sum_over_parts(parts, batch_size)
-            if distributed:
-                loss, *sums = _sum_over_processes([loss, *sums])
-            gradients, statistics = sums[:len(self.parameters)], sums[len(self.parameters):]
-            for buffer, mean in zip(_statistics(self.network), statistics, strict=True):
-                buffer.copy_(mean)
+            before = [buffer.clone() for buffer in self.network.buffers()]
+            sums = self._sum_over_parts(parts, batch_size, before)
+            loss, *sums = _sum_over_processes(sums) if self.distributed else sums
+            gradients, changes = sums[:len(self.parameters)], sums[len(self.parameters):]
+            for buffer, old, change in zip(_floating(self.network.buffers()), _floating(before), changes, strict=True):
+                buffer.copy_(old + change)
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = _in_the_layout_of(parameter, gradient)
         return loss
 
-    def _sum_over_parts(self, parts: tuple[Tensor, ...], batch_size: int) -> list[Tensor]:
-        """Loss, gradients and statistics, each weighted by the part's images and added up in the order of the parts."""
+    def _sum_over_parts(self, parts: tuple[Tensor, ...], batch_size: int, before: list[Tensor]) -> list[Tensor]:
+        """Loss, gradients and changes of the statistics, weighted by the part's images, added up in the order of the parts."""
         while len(self.copies) < len(parts):
             self.copies.append(_sharing_weights(self.network))
 
@@ -67,13 +67,13 @@ class BatchGradients:
                 for own, shared in zip(network.buffers(), before, strict=True):
                     own.copy_(shared)
             results = self._loss_and_gradients(network, part, weight)
-            return results + [weight * buffer for buffer in _statistics(network)]
+            return results + [weight * (new - old) for new, old in
+                              zip(_floating(network.buffers()), _floating(before), strict=True)]
 
-        before = [buffer.clone() for buffer in self.network.buffers()]
-        sums, *others = self.mapper(compute, enumerate(parts))
-        for other in others:
-            for total, term in zip(sums, other, strict=True):
-                total += term
+        results = iter(self.mapper(compute, enumerate(parts)))
+        sums = next(results)
+        for terms in results:                   # one after another: the gradients of all parts would take too much memory
+            sums = [total + term for total, term in zip(sums, terms, strict=True)]
         return sums
 
     def _loss_and_gradients(self, network: nn.Module, rgb: Tensor, weight: float) -> list[Tensor]:
@@ -91,9 +91,9 @@ def _in_the_layout_of(parameter: Tensor, gradient: Tensor) -> Tensor:
     return gradient if gradient.stride() == parameter.stride() else torch.empty_like(parameter).copy_(gradient)
 
 
-def _statistics(network: nn.Module) -> list[Tensor]:
-    """Running statistics of batch norm. Its count of batches is the same in every copy."""
-    return [buffer for buffer in network.buffers() if buffer.is_floating_point()]
+def _floating(buffers: Iterable[Tensor]) -> list[Tensor]:
+    """The statistics of batch norm. Its count of batches, an integer, is the same in every copy."""
+    return [buffer for buffer in buffers if buffer.is_floating_point()]
 
 
 def _sum_over_processes(tensors: list[Tensor]) -> list[Tensor]:

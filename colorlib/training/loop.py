@@ -4,6 +4,7 @@ import copy
 import os
 from contextlib import nullcontext
 from dataclasses import replace
+from itertools import chain, count
 from pathlib import Path
 from threading import Event
 
@@ -16,12 +17,12 @@ from colorlib.data.images import Images
 from colorlib.models.recipe import Recipe
 from colorlib.system.distributed import process_state, rank_slice
 from colorlib.system.errors import RunError, UsageError
+from colorlib.system.heap import keep_freed_memory
 from colorlib.system.interrupt import deferred_interrupt
-from colorlib.system.memory import keep_freed_memory
 from colorlib.system.processor import core_threads, deterministic_torch
 from colorlib.system.progress import progress_bar
 from colorlib.training.config import TrainConfig
-from colorlib.training.footprint import PARTS, Plan, plan_memory
+from colorlib.training.footprint import Plan, plan_memory
 from colorlib.training.identity import default_run_dir, identity
 from colorlib.training.pace import images_in, shortened
 from colorlib.training.runs import Run, RunDir
@@ -33,7 +34,7 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
     """Train a network, or resume its training if ``run_dir`` holds this run.
 
     Two runs with the same arguments on the same machine are equal to the byte, however often either was stopped (with
-    batch norm, if memory allows the same micro-batch). Ctrl-C, or "interrupt kernel", ends after the current step, and the
+    batch norm, if memory allows the same micro-batch; without ``config.minutes``, which measures the machine). Ctrl-C, or "interrupt kernel", ends after the current step, and the
     result so far is saved and returned. A loss that is not finite ends training with an error, and the last checkpoint
     stays. If a batch does not fit into memory, it is computed in parts. Under ``torchrun`` or ``notebook_launcher``, every
     process calls this function with the same arguments and computes its share of each batch.
@@ -73,10 +74,11 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
         saved_plan = Plan(**checkpoint["plan"]) if checkpoint and "plan" in checkpoint else None
         plan = plan_memory(network, objective, recipe, config, min(config.batch_size, len(train)), saved_plan)
         threads = torch.get_num_threads()
-        with core_threads(PARTS) if processes.device.type == "cpu" else nullcontext(map) as mapper:
+        with core_threads(plan.at_once) if processes.device.type == "cpu" else nullcontext(map) as mapper:
+            if config.minutes and not plan.num_images:
+                timed = Trainer(copy.deepcopy(network), objective, recipe, config, plan, train, directory, mapper)
+                plan = _limited(plan, timed, train, gpu_pixels)
             if config.minutes:
-                plan = plan if plan.num_images else _limited(plan, Trainer(
-                    copy.deepcopy(network), objective, recipe, config, plan, train, directory, mapper), train)
                 train, config = train[:plan.num_images], replace(config, num_epochs=plan.num_epochs)
             trainer = Trainer(network, objective, recipe, config, plan, train, directory, mapper)
             trainer.resume(checkpoint)
@@ -93,13 +95,16 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
     return run
 
 
-def _limited(plan: Plan, trainer: Trainer, train: Images) -> Plan:
+def _limited(plan: Plan, trainer: Trainer, train: Images, gpu_pixels: Tensor | None) -> Plan:
     """The plan with as many images and epochs as the minutes of the settings allow; ``trainer`` is used up."""
-    config, seen = trainer.config, images_in(trainer.config.minutes, trainer, train)
+    config, own_rows, size = trainer.config, rank_slice(trainer.batch_size), trainer.recipe.size
+    batches = chain.from_iterable(train.batches(config.batch_size, config.seed, epoch, 0, own_rows, gpu_pixels, size)
+                                  for epoch in count())
+    seen = images_in(config.minutes, trainer, batches)
     num_images, num_epochs = shortened(seen, len(train), config.num_epochs, trainer.batch_size)
-    whole = (num_images, num_epochs) == (len(train), config.num_epochs)
+    all_of_it = (num_images, num_epochs) == (len(train), config.num_epochs)
     trainer.processes.print(f"in {config.minutes:g} minutes there is time for {seen:,} images here: "
-                            + ("enough" if whole else f"{_counted(num_epochs, 'epoch')} of {num_images:,}"))
+                            + ("enough" if all_of_it else f"{_counted(num_epochs, 'epoch')} of {num_images:,}"))
     return replace(plan, num_images=num_images, num_epochs=num_epochs)
 
 

@@ -1,22 +1,18 @@
-"""How many images a training can see in the minutes that it may take."""
+"""Shorten a training to a time limit."""
 
-import math
 import time
-from collections.abc import Iterable
-from itertools import cycle
+from collections.abc import Iterator
 
 from torch import Tensor
 
-from colorlib.data.images import Images, images_per_batch
 from colorlib.system.distributed import min_over_processes
 from colorlib.training.trainer import Trainer
 
 TIMED_SECONDS = 1.5
 FEWEST_EPOCHS = 2        # so that the history has a slope
-FEWEST_TIMED = 16        # images: fewer at once take longer each
 
 
-def images_in(minutes: float, trainer: Trainer, train: Images) -> int:
+def images_in(minutes: float, trainer: Trainer, batches: Iterator[Tensor]) -> int:
     """Number of images, of all epochs together, that can be trained on in some minutes on this machine, as it is now.
 
     Times a few steps. The result is rounded down to 1, 2 or 5 times a power of ten, so that two calls on one machine seldom
@@ -24,17 +20,20 @@ def images_in(minutes: float, trainer: Trainer, train: Images) -> int:
 
     Args:
         trainer: it is changed, and of no use afterwards.
+        batches: of training, without end.
     """
-    number = min(trainer.batch_size, max(FEWEST_TIMED, images_per_batch(train.size, train.size)))
-    batches = cycle([next(train.batches(number))])
-    seconds = _seconds_of_a_step(trainer, batches)
-    return min_over_processes(rounded_down(minutes * 60 * number / seconds))
+    seconds = _seconds(trainer, batches, 1)            # with the choice of kernels
+    steps = min_over_processes(int(TIMED_SECONDS / seconds))       # the same in all processes: they wait for each other
+    if steps:
+        seconds = _seconds(trainer, batches, steps) / steps
+    return min_over_processes(rounded_down(minutes * 60 * trainer.batch_size / seconds))
 
 
 def rounded_down(number: float) -> int:
     """Largest of 1, 2, 5, 10, 20, 50, ... that is not above ``number``; at least 1."""
-    power = 10 ** math.floor(math.log10(max(1, number)))
-    return max(int(factor * power) for factor in (1, 2, 5) if factor * power <= max(1, number))
+    number = max(1, int(number))
+    power = 10 ** (len(str(number)) - 1)
+    return max(factor * power for factor in (1, 2, 5) if factor * power <= number)
 
 
 def shortened(seen: int, num_images: int, num_epochs: int, batch_size: int) -> tuple[int, int]:
@@ -51,11 +50,9 @@ def shortened(seen: int, num_images: int, num_epochs: int, batch_size: int) -> t
     return min(num_images, max(batch_size, seen // epochs)), epochs
 
 
-def _seconds_of_a_step(trainer: Trainer, batches: Iterable[Tensor]) -> float:
-    trainer.train_step(next(batches))                                # chooses kernels, allocates memory
-    start, steps = time.perf_counter(), 0
-    while not steps or time.perf_counter() - start < TIMED_SECONDS:
+def _seconds(trainer: Trainer, batches: Iterator[Tensor], steps: int) -> float:
+    start = time.perf_counter()
+    for _ in range(steps):
         trainer.train_step(next(batches))
-        steps += 1
     trainer.unfetched_losses[-1].item()                              # waits for a GPU
-    return (time.perf_counter() - start) / steps
+    return time.perf_counter() - start

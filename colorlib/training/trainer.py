@@ -24,7 +24,7 @@ from colorlib.system.distributed import process_state, rank_slice, sum_over_proc
 from colorlib.system.errors import RunError, WriteError
 from colorlib.system.processor import Mapper
 from colorlib.training.config import TrainConfig
-from colorlib.training.footprint import Plan, weight_bytes
+from colorlib.training.footprint import PARTS, Plan, weight_bytes
 from colorlib.training.gradients import BatchGradients
 from colorlib.training.optimizers import OPTIMIZERS, SCHEDULES, update_ema
 from colorlib.training.runs import Run, RunDir, as_csv, parse_history
@@ -47,6 +47,7 @@ class Trainer:
         self.network, self.objective, self.recipe, self.config, self.plan = network, objective, recipe, config, plan
         self.run_dir, self.processes = run_dir, process_state()
         self.batch_size = min(config.batch_size, len(train))
+        self.share = -(-self.batch_size // self.processes.num_processes)         # images of a batch for this process
         self.steps_per_epoch = train.steps(config.batch_size)
         self.total_steps = config.num_epochs * self.steps_per_epoch
         self.mapper = mapper
@@ -167,7 +168,7 @@ class Trainer:
         """Loss, and measures from the means of ``quick_probe``'s columns, over the images of all processes."""
         images = valid[rank_slice(len(valid))]
         with eval_mode(self.evaluated_network):
-            columns = list(self.mapper(self._measure, images.in_order(self.plan.micro_batch)))
+            columns = list(self.mapper(self._measure, images.in_order(min(self.plan.micro_batch, -(-self.share // PARTS)))))
         names = sorted(columns[0])
         sums = torch.stack([torch.stack([batch[name].sum() for batch in columns]).sum() for name in names])
         totals = sum_over_processes(sums).tolist()
@@ -228,5 +229,5 @@ class Trainer:
         except (RuntimeError, ValueError, KeyError) as error:
             raise RunError(f"the checkpoint in {self.run_dir.path} is of another network or optimizer: give another "
                            "run directory, or delete this one") from error
-        if changed := [f"{name} was {before[name]}, is now {now[name]}" for name in now if before[name] != now[name]]:
+        if changed := [f"{name} was {before.get(name)}, is now {now[name]}" for name in now if before.get(name) != now[name]]:
             self.processes.print(f"notice: {', '.join(changed)}: from here on, the last bits of results may differ")

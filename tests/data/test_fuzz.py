@@ -13,7 +13,7 @@ from PIL import Image
 from colorlib.colorize.batch import ColorizeOptions, color_bytes
 from colorlib.colorize.colorizer import Colorizer
 from colorlib.system.errors import PictureError
-from colorlib.system.memory import trim_heap
+from colorlib.system.heap import trim_heap
 
 FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "ICO")
 

@@ -106,7 +106,7 @@ def test_private_memory_grows_with_an_allocation():
 
 FAULTS = """
 import resource, torch
-from colorlib.system import memory
+from colorlib.system import heap, memory
 
 def faults(steps):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -115,7 +115,7 @@ def faults(steps):
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 print(faults(10))
-with memory.keep_freed_memory():
+with heap.keep_freed_memory():
     faults(10)
     print(faults(10))
     held = memory.private_memory()

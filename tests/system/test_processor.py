@@ -1,5 +1,10 @@
 """Precision, threads, and the ordered parallel map."""
 
+import os
+import subprocess
+import sys
+import threading
+
 import pytest
 import torch
 
@@ -43,3 +48,60 @@ def test_parallel_map_keeps_the_order_and_works_at_most_eight_items_per_core_ahe
     assert [next(results) for _ in range(3)] == [0, -1, -2]
     assert len(started) <= 8 * processor.available_cores() + 3
     assert list(results) == [-item for item in range(3, 1000)]
+
+
+@pytest.fixture
+def four_cores(monkeypatch):
+    """A machine with four cores, and torch's threads as they were afterwards."""
+    monkeypatch.setattr(processor, "available_cores", lambda: 4)
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("at_once", "threads_each"), [(2, 2), (3, 1), (1, 4), (9, 1)])
+def test_the_cores_are_shared_out_among_the_items(at_once, threads_each, four_cores):
+    with processor.core_threads(at_once) as mapper:
+        assert set(mapper(lambda item: torch.get_num_threads(), range(20))) == {threads_each}
+    assert torch.get_num_threads() == 4
+
+
+def test_items_are_computed_at_the_same_time(four_cores):
+    """Each of two waits for the other."""
+    meeting = threading.Barrier(2, timeout=60)
+    with processor.core_threads(2) as mapper:
+        assert sorted(mapper(lambda item: meeting.wait(), range(2))) == [0, 1]
+
+
+def test_an_error_leaves_torch_as_it_was(four_cores):
+    with pytest.raises(ZeroDivisionError):
+        list(processor.parallel_map(lambda item: 1 // item, [1, 0, 1]))
+    assert torch.get_num_threads() == 4
+    some = processor.parallel_map(lambda item: item, range(100))
+    next(some)
+    some.close()
+    assert torch.get_num_threads() == 4, "a map that nobody reads to its end"
+
+
+def test_no_more_threads_than_torch_is_set_to(four_cores):
+    torch.set_num_threads(2)
+    assert processor.usable_threads() == 2
+    torch.set_num_threads(8)
+    assert processor.usable_threads() == 4
+
+
+SHOW = "import os; print(os.environ.get('OMP_WAIT_POLICY'), os.environ.get('GOMP_SPINCOUNT'))"
+
+
+@pytest.mark.parametrize(("script", "settings", "expected"), [
+    ("import colorlib", {}, "PASSIVE 10000"),
+    ("import colorlib", {"OMP_WAIT_POLICY": "ACTIVE"}, "ACTIVE None"),
+    ("import colorlib", {"GOMP_SPINCOUNT": "5"}, "None 5"),
+    ("import torch, colorlib", {}, "None None"),
+], ids=["colorlib first", "a policy is set", "a count is set", "torch first"])
+def test_threads_that_wait_sleep_soon_unless_somebody_said_otherwise(script, settings, expected):
+    """The libraries read the variables when torch is imported: too late is not at all."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")} | settings
+    done = subprocess.run([sys.executable, "-c", f"{script}; {SHOW}"], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected

@@ -13,7 +13,7 @@ from colorlib.training.pace import rounded_down, shortened
 
 @pytest.mark.parametrize(("number", "expected"), [
     (0.3, 1), (1, 1), (1.99, 1), (2, 2), (4.9, 2), (5, 5), (9.9, 5), (10, 10), (19, 10), (999, 500), (1000, 1000),
-    (123_456, 100_000)])
+    (123_456, 100_000), (1e15 - 0.5, 500_000_000_000_000)])
 def test_numbers_are_rounded_down_to_1_2_5(number, expected):
     assert rounded_down(number) == expected
 
