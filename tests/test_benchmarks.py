@@ -52,10 +52,9 @@ def test_neighbors_end_with_the_benchmark_also_if_it_is_killed(load):
     script = (f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import neighbors, psutil\n"
               "with neighbors.Neighbors(1).applied():\n"
               "    print(psutil.Process().children()[0].pid, flush=True)\n    input()")
-    benchmark = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    neighbor = psutil.Process(int(benchmark.stdout.readline()))
-    benchmark.kill()
-    benchmark.wait()
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as benchmark:
+        neighbor = psutil.Process(int(benchmark.stdout.readline()))
+        benchmark.kill()
     neighbor.wait(timeout=60)
 
 

@@ -183,6 +183,7 @@ class Run:
     recipe: Recipe
     history: dict[str, np.ndarray]       # the columns of history.csv
     path: Path                           # the run directory
+    num_images: int                      # that it trains on: fewer than were given if ``minutes`` are short
     num_epochs: int                      # of the whole training
     saved: bool = True                   # False: the last save failed, for example on a full disk
 

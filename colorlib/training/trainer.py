@@ -48,7 +48,7 @@ class Trainer:
         self.run_dir, self.processes = run_dir, process_state()
         self.batch_size = min(config.batch_size, len(train))
         self.share = -(-self.batch_size // self.processes.num_processes)         # images of a batch for this process
-        self.steps_per_epoch = train.steps(config.batch_size)
+        self.num_images, self.steps_per_epoch = len(train), train.steps(config.batch_size)
         self.total_steps = config.num_epochs * self.steps_per_epoch
         self.mapper = mapper
         self.gradients = BatchGradients(network, partial(batch_loss, objective=objective, precision=plan.precision),
@@ -162,7 +162,7 @@ class Trainer:
         """The run as ``fit`` returns it."""
         history = parse_history(as_csv(self.history))
         return Run(self.evaluated_network.eval(), self.objective, self.recipe, history, self.run_dir.path,
-                   self.config.num_epochs, self.saved)
+                   self.num_images, self.config.num_epochs, self.saved)
 
     def _validate(self, valid: Images) -> dict[str, float]:
         """Loss, and measures from the means of ``quick_probe``'s columns, over the images of all processes."""

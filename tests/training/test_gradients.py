@@ -115,6 +115,24 @@ def test_a_batch_has_two_parts_unless_it_is_small(batch, part, split, tmp_path, 
     assert f"batches of {batch} in micro-batches of {part};" in capsys.readouterr().out
 
 
+def test_two_parameters_that_share_a_gradient_and_one_without_any():
+    """autograd returns one tensor for both: added in place, it would count twice."""
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b, self.frozen = (nn.Parameter(torch.ones(1, 1, 1, 1)) for _ in range(3))
+            self.frozen.requires_grad_(False)
+            self.register_buffer("table", torch.tensor([0.1]))
+
+        def forward(self, x):
+            return (self.a + self.b) * self.frozen * x
+
+    network = Sum()
+    BatchGradients(network, lambda model, part: model(part).mean(), 2)(torch.tensor([1.0, 2, 3, 4, 5]).reshape(5, 1, 1, 1), 5)
+    assert [network.a.grad.item(), network.b.grad.item(), network.frozen.grad] == [pytest.approx(3), pytest.approx(3), None]
+    assert network.table == torch.tensor([0.1]), "a table is no statistic, and stays to the bit"
+
+
 def test_an_error_in_a_part_is_raised():
     def loss(model, part):
         raise RuntimeError("no memory")

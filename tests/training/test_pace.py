@@ -50,6 +50,7 @@ def test_it_goes_on_with_the_number_that_it_began_with(split, tmp_path, capsys, 
     assert "in 0.00166667 minutes there is time for" in told
     assert first.finished
     assert first.num_epochs < 100
+    assert 32 <= first.num_images <= len(split[0])
     before = contents(first)
     monkeypatch.setattr("colorlib.training.loop.images_in", lambda *arguments: pytest.fail("timed again"))
     again = fit(RECIPE, *split, hasty, tmp_path)
