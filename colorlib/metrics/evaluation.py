@@ -1,6 +1,7 @@
 """Compare colorizers on standard metrics, with bootstrap intervals."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -21,9 +22,9 @@ from colorlib.system.processor import core_threads
 from colorlib.system.progress import progress_bar
 
 Columns = Mapping[str, np.ndarray]              # a column name -> one number per image
-AT_ONCE = 2              # batches that are measured at the same time
-SMALLER_BATCHES = 8      # than for coloring: the networks of LPIPS need 4 times the memory per picture, and two compute at once
-TRIM_EVERY = 128         # batches: without trimming, glibc's fragmented heap grows to a gigabyte
+QUICK_AT_ONCE = 2        # batches that are measured at the same time by ``QUICK``; the networks of LPIPS need the memory alone
+SMALLER_BATCHES = 4      # than for coloring: the networks of LPIPS need about 4 times the memory per picture
+TRIM_EVERY = 64          # batches: without trimming, glibc's fragmented heap grows to a gigabyte
 QUICK: Mapping[str, Probe] = {"quick": quick_probe}     # for ``evaluate``: PSNR, ab MAE, AuC and colorfulness alone
 
 
@@ -91,7 +92,7 @@ def evaluate(colorizers: Mapping[str, tuple[nn.Module, Objective]], images: Imag
     Intervals are bootstrap intervals: of 1,000 samples of the photos with replacement, each photo with all its crops,
     the middle 95%. They do not include the variation between trainings of a network.
 
-    Two threads measure. Networks, objectives and probes must not change while they are called.
+    ``QUICK`` is measured by two threads. Networks, objectives and probes must not change while they are called.
 
     Args:
         colorizers: a name -> a network and the objective that decodes its output.
@@ -111,19 +112,22 @@ def evaluate(colorizers: Mapping[str, tuple[nn.Module, Objective]], images: Imag
     probes = probes if probes is not None else available_probes(images, size)[0]
     scores = {}
     for name, (model, objective) in colorizers.items():
-        measured = _measured(partial(_measure_batch, model, objective, images, size, probes), model, images, name)
+        measured = _measured(partial(_measure_batch, model, objective, images, size, probes), model, images, name,
+                             QUICK_AT_ONCE if probes is QUICK else 1)
         columns = {key: np.concatenate([batch[key] for batch in measured]) for key in measured[0]}
         per_image = {key: column for key, column in columns.items() if column.ndim == 1}
         scores[name] = Scores(_estimates(columns, images.group_ids, seed), per_image)
     return scores
 
 
-def _measured(measure: Callable[[slice], Columns], model: nn.Module, images: Images, name: str) -> list[Columns]:
-    """Columns of all batches, which several threads measure at the same time."""
-    batch_size = -(-images_per_batch(images.size, images.size) // SMALLER_BATCHES)
+def _measured(measure: Callable[[slice], Columns], model: nn.Module, images: Images, name: str,
+              at_once: int) -> list[Columns]:
+    """Columns of all batches, of which ``at_once`` are measured at the same time."""
+    batch_size = -(-images_per_batch(images.size, images.size) // (SMALLER_BATCHES * at_once))
     rows = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
     measured = []
-    with eval_mode(model), core_threads(AT_ONCE) as mapper:       # outside of the threads, each of which would end it for the others
+    threads = core_threads(at_once) if at_once > 1 else nullcontext(map)
+    with eval_mode(model), threads as mapper:       # outside of the threads, each of which would end it for the others
         for columns in progress_bar(mapper(measure, rows), f"measuring {name}", total=len(rows), leave=False, unit=" batches"):
             measured.append(columns)
             if len(measured) % TRIM_EVERY == 0:

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_M_TRIM_THRESHOLD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -4, -8      # from glibc's malloc.h
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4                        # from glibc's malloc.h
 
 
 @contextmanager
@@ -27,16 +27,6 @@ def keep_freed_memory() -> Iterator[None]:
         _glibc("mallopt", _M_MMAP_MAX, 65536)                  # glibc's defaults
         _glibc("mallopt", _M_TRIM_THRESHOLD, 2**17)
         trim_heap()
-
-
-def share_heap() -> None:
-    """Let threads that start from now on share the heaps that exist, for the life of this process.
-
-    By default each gets a heap of its own, in pieces of 64 MiB that glibc returns to the system when they are empty,
-    whatever ``keep_freed_memory`` says.
-    """
-    if "MALLOC_ARENA_MAX" not in os.environ:
-        _glibc("mallopt", _M_ARENA_MAX, 1)
 
 
 def trim_heap() -> None:
