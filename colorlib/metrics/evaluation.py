@@ -129,9 +129,9 @@ def _measured(measure: Callable[[slice], Columns], model: nn.Module, images: Ima
     threads = core_threads(at_once) if at_once > 1 else nullcontext(map)
     with eval_mode(model), threads as mapper:       # outside of the threads, each of which would end it for the others
         for columns in progress_bar(mapper(measure, rows), f"measuring {name}", total=len(rows), leave=False, unit=" batches"):
-            measured.append(columns)
-            if len(measured) % TRIM_EVERY == 0:
+            if len(measured) % TRIM_EVERY == 0:         # also at the start: what was used before is free
                 trim_heap()
+            measured.append(columns)
     return measured
 
 
