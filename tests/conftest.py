@@ -8,12 +8,14 @@ import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import torch
 from collection import ITALIAN, fill
 from PIL import Image
 from tiny import divide, weights
 
 from colorlib import data
 from colorlib.data.images import Images
+from colorlib.system import processor
 
 matplotlib.use("agg")
 
@@ -23,6 +25,19 @@ def no_figure_stays_open() -> Iterator[None]:
     """Twenty open figures would be a warning, and memory."""
     yield
     plt.close("all")
+
+
+@pytest.fixture
+def with_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None]]:
+    """A number -> a machine with as many cores, and torch with as many threads, until the test ends."""
+    before = torch.get_num_threads()
+
+    def set_cores(number: int) -> None:
+        monkeypatch.setattr(processor, "available_cores", lambda: number)
+        torch.set_num_threads(number)
+
+    yield set_cores
+    torch.set_num_threads(before)
 
 
 @pytest.fixture

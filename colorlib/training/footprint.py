@@ -89,11 +89,11 @@ def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config
     """
     state = process_state()
     precision = resolve_precision(config.precision, state.device, saved.precision if saved else None)
-    share = -(-batch_size // state.num_processes)
+    per_process = -(-batch_size // state.num_processes)
     at_once = PARTS if state.device.type == "cpu" else 1
     parts = -(-at_once // state.num_processes) if batch_size >= SMALLEST_BATCH else 1
     resumed = saved is not None and saved.requested == config.micro_batch
-    wanted = min(saved.micro_batch if resumed else config.micro_batch or -(-share // parts), share)
+    wanted = min(saved.micro_batch if resumed else config.micro_batch or -(-per_process // parts), per_process)
 
     def loss(model: nn.Module, rgb: Tensor) -> Tensor:
         return batch_loss(model, rgb, objective, precision)
@@ -101,13 +101,13 @@ def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config
     footprint = estimate_footprint(network, loss, recipe.size, WEIGHT_COPIES)
     OPTIMIZERS[config.optimizer](network.parameters(), lr=config.lr)       # the first one imports about 80 MiB of torch
     limit = tightest_limit(state.device, state)
-    micro_batch = min_over_processes(footprint.micro_batch(wanted, share, at_once, limit, resumed))
+    micro_batch = min_over_processes(footprint.micro_batch(wanted, per_process, at_once, limit, resumed))
     if micro_batch < wanted:
         state.print(f"notice: parts of {wanted} images do not fit, {limit}: computing parts of {micro_batch}. Batch norm "
                     "normalizes each part by itself")
     smallest_share = batch_size // state.num_processes
     _expect_variance(network, loss, recipe.size, smallest_share // -(-smallest_share // micro_batch))
-    at_once = min(at_once, -(-share // micro_batch))
+    at_once = min(at_once, -(-per_process // micro_batch))
     return replace(saved or Plan(precision, micro_batch), precision=precision, micro_batch=micro_batch,
                    requested=config.micro_batch, at_once=at_once)
 

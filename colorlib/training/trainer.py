@@ -47,7 +47,7 @@ class Trainer:
         self.network, self.objective, self.recipe, self.config, self.plan = network, objective, recipe, config, plan
         self.run_dir, self.processes = run_dir, process_state()
         self.batch_size = min(config.batch_size, len(train))
-        self.share = -(-self.batch_size // self.processes.num_processes)         # images of a batch for this process
+        self.per_process = -(-self.batch_size // self.processes.num_processes)         # images of a batch for this process
         self.num_images, self.steps_per_epoch = len(train), train.steps(config.batch_size)
         self.total_steps = config.num_epochs * self.steps_per_epoch
         self.mapper = mapper
@@ -168,7 +168,7 @@ class Trainer:
         """Loss, and measures from the means of ``quick_probe``'s columns, over the images of all processes."""
         images = valid[rank_slice(len(valid))]
         with eval_mode(self.evaluated_network):
-            columns = list(self.mapper(self._measure, images.in_order(min(self.plan.micro_batch, -(-self.share // PARTS)))))
+            columns = list(self.mapper(self._measure, images.in_order(min(self.plan.micro_batch, -(-self.per_process // PARTS)))))
         names = sorted(columns[0])
         sums = torch.stack([torch.stack([batch[name].sum() for batch in columns]).sum() for name in names])
         totals = sum_over_processes(sums).tolist()

@@ -51,13 +51,9 @@ def test_parallel_map_keeps_the_order_and_works_at_most_eight_items_per_core_ahe
 
 
 @pytest.fixture
-def four_cores(monkeypatch):
-    """A machine with four cores, and torch's threads as they were afterwards."""
-    monkeypatch.setattr(processor, "available_cores", lambda: 4)
-    before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    yield
-    torch.set_num_threads(before)
+def four_cores(with_cores):
+    """A machine with four cores."""
+    with_cores(4)
 
 
 @pytest.mark.parametrize(("at_once", "threads_each"), [(2, 2), (3, 1), (1, 4), (9, 1)])

@@ -10,7 +10,6 @@ from torch import nn
 
 from colorlib import color
 from colorlib.models.predict import batch_loss
-from colorlib.system import processor
 from colorlib.system.processor import core_threads, deterministic_torch
 from colorlib.training.config import TrainConfig
 from colorlib.training.footprint import Plan
@@ -22,13 +21,9 @@ from colorlib.training.trainer import Trainer
 
 
 @pytest.fixture
-def two_threads(monkeypatch):
+def two_threads(with_cores):
     """As torch has them on two cores, also on a machine with more or less."""
-    monkeypatch.setattr(processor, "available_cores", lambda: 2)
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+    with_cores(2)
 
 
 def gradients(network):
