@@ -45,8 +45,9 @@ def test_both_loops_that_are_timed_go_on_into_the_second_epoch(load):
 
 def test_neighbors_end_with_the_benchmark_also_if_it_is_killed(load):
     neighbors = load("neighbors")
+    before = set(psutil.Process().children())                 # other tests' processes
     with neighbors.Neighbors(2).applied():
-        mine = psutil.Process().children()
+        mine = set(psutil.Process().children()) - before
         assert len(mine) == 2
     assert not any(process.is_running() for process in mine)
     script = (f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r}); import neighbors, psutil\n"

@@ -136,23 +136,23 @@ def test_an_error_in_a_part_is_raised():
         BatchGradients(nn.BatchNorm2d(1), loss, 2, mapper)(torch.zeros(4, 1, 1, 1), 4)
 
 
-class Wide(nn.Module):
-    """Two layers whose gradients autograd returns with other strides than those of the weights."""
+class Turned(nn.Module):
+    """A layer that uses its weights transposed: autograd returns their gradient with other strides than theirs."""
 
     def __init__(self):
         super().__init__()
-        self.conv = nn.Conv2d(3, 8, 3, padding=1).to(memory_format=torch.channels_last)
-        self.linear = nn.Linear(8, 5)
+        self.weight = nn.Parameter(torch.randn(3, 5))
 
     def forward(self, rgb):
-        return self.linear(self.conv(rgb.float() / 255).mean((2, 3)))
+        colors = rgb.float().mean((2, 3)) / 255                                     # (B,3)
+        return (colors[:, None] * self.weight.t()).sum(2)                           # (B,5)
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw"])
 def test_the_optimizers_take_the_steps_of_the_unfused_ones(name, samples):
     """A fused optimizer that met gradients in another layout would move the wrong weights, without an error."""
     torch.manual_seed(0)
-    ours, plain, rgb = Wide(), Wide(), color.to_tensor(samples.rgb[:16])
+    ours, plain, rgb = Turned(), Turned(), color.to_tensor(samples.rgb[:16])
     plain.load_state_dict(ours.state_dict())
     optimizers = [OPTIMIZERS[name](ours.parameters(), lr=0.01),
                   {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[name](plain.parameters(), lr=0.01, foreach=False)]
