@@ -16,12 +16,11 @@ from PIL import Image
 from torch import Tensor
 
 from colorlib import color
-from colorlib.system.processor import core_threads
+from colorlib.system.processor import parallel_map
 
 RADIUS = 1           # of the windows, in pixels of the small copy
 SMOOTHNESS = 16.0    # epsilon of He, Sun and Tang, in squared Lab units: where L varies less, the slope is near zero
 STRIP = 2**17        # pixels of a strip
-AT_ONCE = 2          # strips that are computed at the same time
 LEVELS = 2**14       # of linear light, in the table of sRGB levels
 
 
@@ -68,9 +67,8 @@ def render_full_size(photo: Image.Image, slope: Tensor, offset: Tensor, saturati
         return pixels_from_lab(L[0], (slopes * L + offsets)[0])
 
     result, tops = Image.new("RGB", photo.size), range(0, photo.height, height)
-    with core_threads(AT_ONCE) as mapper:
-        for top, strip in zip(tops, mapper(render, tops), strict=True):
-            result.paste(Image.fromarray(strip), (0, top))
+    for top, strip in zip(tops, parallel_map(render, tops), strict=True):
+        result.paste(Image.fromarray(strip), (0, top))
     if photo.mode == "RGBA":
         result.putalpha(photo.getchannel("A"))
     return result

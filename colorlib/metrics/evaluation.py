@@ -1,6 +1,6 @@
 """Compare colorizers on standard metrics, with bootstrap intervals."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,8 +23,6 @@ from colorlib.system.progress import progress_bar
 
 Columns = Mapping[str, np.ndarray]              # a column name -> one number per image
 QUICK_AT_ONCE = 2        # batches that are measured at the same time by ``QUICK``; the networks of LPIPS need the memory alone
-SMALLER_BATCHES = 4      # than for coloring: the networks of LPIPS need about 4 times the memory per picture
-TRIM_EVERY = 64          # batches: without trimming, glibc's fragmented heap grows to a gigabyte
 QUICK: Mapping[str, Probe] = {"quick": quick_probe}     # for ``evaluate``: PSNR, ab MAE, AuC and colorfulness alone
 
 
@@ -123,16 +121,18 @@ def evaluate(colorizers: Mapping[str, tuple[nn.Module, Objective]], images: Imag
 def _measured(measure: Callable[[slice], Columns], model: nn.Module, images: Images, name: str,
               at_once: int) -> list[Columns]:
     """Columns of all batches, of which ``at_once`` are measured at the same time."""
-    batch_size = -(-images_per_batch(images.size, images.size) // (SMALLER_BATCHES * at_once))
+    batch_size = -(-images_per_batch(images.size, images.size) // at_once)
     rows = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
-    measured = []
-    threads = core_threads(at_once) if at_once > 1 else nullcontext(map)
+    threads = core_threads(at_once) if at_once > 1 else nullcontext(_map_and_trim)
     with eval_mode(model), threads as mapper:       # outside of the threads, each of which would end it for the others
-        for columns in progress_bar(mapper(measure, rows), f"measuring {name}", total=len(rows), leave=False, unit=" batches"):
-            if len(measured) % TRIM_EVERY == 0:         # also at the start: what was used before is free
-                trim_heap()
-            measured.append(columns)
-    return measured
+        return list(progress_bar(mapper(measure, rows), f"measuring {name}", total=len(rows), leave=False, unit=" batches"))
+
+
+def _map_and_trim(measure: Callable[[slice], Columns], rows: Iterable[slice]) -> Iterator[Columns]:
+    """``map`` that returns freed memory before each batch: glibc's heap, fragmented by the features of LPIPS, would grow."""
+    for batch in rows:
+        trim_heap()
+        yield measure(batch)
 
 
 def _measure_batch(model: nn.Module, objective: Objective, images: Images, size: int | None,

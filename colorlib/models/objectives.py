@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from colorlib import color
 from colorlib.color import bins
 from colorlib.data.images import Images
+from colorlib.models.cross_entropy import soft_cross_entropy
 from colorlib.models.features import FEATURES, Features, load_features, normalize_channels
 from colorlib.models.patches import average_patches, enlarge
 from colorlib.system.errors import UsageError
@@ -168,7 +169,7 @@ class ABClassification(Objective):
                              "objective.fitted_to(training images) first, or set rebalance to 1")
         _, ab = color.split_lab(rgb)
         indices, shares = bins.soft_encode(average_patches(ab, output.shape[-2:]))       # (B,5,h,w) each
-        cross_entropy = -(shares * output.float().log_softmax(1).gather(1, indices)).sum(1)           # (B,h,w)
+        cross_entropy = soft_cross_entropy(output, indices, shares)                                   # (B,h,w)
         if self.bin_weights is None:
             return cross_entropy.mean()
         return (self.bin_weights.to(cross_entropy.device)[indices[:, 0]] * cross_entropy).mean()

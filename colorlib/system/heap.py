@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -27,6 +28,13 @@ def keep_freed_memory() -> Iterator[None]:
         _glibc("mallopt", _M_MMAP_MAX, 65536)                  # glibc's defaults
         _glibc("mallopt", _M_TRIM_THRESHOLD, 2**17)
         trim_heap()
+
+
+def trim_after_cells() -> None:
+    """In a notebook, return freed memory after each cell: glibc's heap grows with every figure."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    if shell:
+        shell.events.register("post_run_cell", lambda _: trim_heap())
 
 
 def trim_heap() -> None:

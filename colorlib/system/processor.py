@@ -84,12 +84,13 @@ def parallel_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 @contextmanager
 def _pool(workers: int, torch_threads: int) -> Iterator[ThreadPoolExecutor]:
     """Pool of threads in which torch's operations use ``torch_threads`` threads each."""
+    trim_heap()                                        # each thread has a heap of its own: it cannot use what others freed
     pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(torch_threads,))
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
-        trim_heap()                                    # each thread has a heap of its own, which keeps what it freed
+        trim_heap()
 
 
 def _map(pool: ThreadPoolExecutor, ahead: int, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

@@ -23,7 +23,7 @@ Loss = Callable[[nn.Module, Tensor], Tensor]       # (network, rgb (B,3,H,W) uin
 
 PARTS = 2            # of a batch that a CPU computes at the same time; more would change batch norm more
 SMALLEST_BATCH = 16  # images: a smaller batch is not divided
-WEIGHT_COPIES = 8    # of the weights: gradients, Adam's two moments, the EMA, a checkpoint while it is packed, ...
+WEIGHT_COPIES = 11   # of the weights: the parts' gradients and their sums, Adam's two moments, the EMA, a packed checkpoint, ...
 MAX_PROBE_SIZE = 32  # pixels: larger images are extrapolated by area
 
 

@@ -76,8 +76,8 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
         threads = torch.get_num_threads()
         with core_threads(plan.at_once) if processes.device.type == "cpu" else nullcontext(map) as mapper:
             if config.minutes and not plan.num_images:
-                timed = Trainer(copy.deepcopy(network), objective, recipe, config, plan, train, directory, mapper)
-                plan = _limited(plan, timed, train, gpu_pixels)
+                plan = _limited(plan, Trainer(copy.deepcopy(network), objective, recipe, config, plan, train, directory, mapper),
+                                train, gpu_pixels)
             if config.minutes:
                 train, config = train[:plan.num_images], replace(config, num_epochs=plan.num_epochs)
             trainer = Trainer(network, objective, recipe, config, plan, train, directory, mapper)

@@ -157,6 +157,28 @@ def test_malloc_settings_of_the_user_outlast_the_block(environment):
     assert returned < MiB
 
 
+CELLS = """
+import sys, psutil
+from IPython.core.interactiveshell import InteractiveShell
+
+shell = InteractiveShell.instance()
+shell.run_cell(sys.argv[1])
+before = psutil.Process().memory_info().rss
+# Blocks too small for glibc to map; those that are kept prevent it from returning the others by itself.
+shell.run_cell("blocks = [bytes(100_000) for _ in range(2_000)]; kept = blocks[::100]; del blocks")
+print(psutil.Process().memory_info().rss - before)
+"""
+
+
+@glibc
+def test_a_notebook_returns_what_a_cell_has_freed():
+    def grown(first_cell):
+        done = subprocess.run([sys.executable, "-c", CELLS, first_cell], capture_output=True, text=True, check=True)
+        return int(done.stdout.split()[-1])
+
+    assert grown("import colorlib") < grown("pass") / 4
+
+
 def test_the_processes_of_a_machine_divide_its_limits(root, monkeypatch):
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "3")
     assert memory.tightest_limit(torch.device("cpu"), process_state()).left == pytest.approx(100_000, abs=1)
