@@ -27,7 +27,7 @@ from fullsize import photo
 import colorlib as cl
 from colorlib.system import processor
 
-SECONDS = 3              # in each turn
+SECONDS = 2              # in each turn
 # A neighbor ends with the benchmark, also if that is killed.
 NEIGHBOR = "import os, sys\nwhile os.getppid() == int(sys.argv[1]): pass"
 
