@@ -238,8 +238,8 @@ class Worker:
         """Result of the function, or a Failure if it raises, does not end before the deadline, or ends the process."""
         if deadline.left <= 0:
             return Failure("left out: the time is over")
-        self.connection.send((function, arguments))
         try:
+            self.connection.send((function, arguments))
             result = self.connection.recv() if self.connection.poll(deadline.left) else Failure("cut off: the time is over")
         except (EOFError, OSError):
             result = Failure("the process died")

@@ -126,7 +126,7 @@ class Quota:
         root, limits = ((version1, {"cpu.cfs_period_us": str(self.PERIOD), "cpu.cfs_quota_us": quota})
                         if (version1 / "cpu.cfs_quota_us").exists() or (version1 / "cpu.shares").exists()
                         else (Path("/sys/fs/cgroup"), {"cpu.max": f"{quota} {self.PERIOD}"}))
-        own = next((root / path.lstrip("/") for _, controllers, path in groups() if controllers in ("cpu", "cpu,cpuacct")), root)
+        own = next((root / path.lstrip("/") for _, controllers, path in groups() if controllers in ("cpu", "cpu,cpuacct", "")), root)
         group = root / f"neighbors-{os.getpid()}"
         group.mkdir()
         try:
@@ -181,15 +181,33 @@ def main() -> None:
     parser.add_argument("--works", choices=WORKS, nargs="+", default=list(WORKS))
     options = parser.parse_args()
     cores = processor.available_cores()
-    conditions = [Neighbors(0), *map(Neighbors, options.neighbors), *map(Quota, options.quotas)]
+    conditions = [Neighbors(0), *map(Neighbors, options.neighbors), *filter(possible, map(Quota, options.quotas))]
     print(f"{speed.processor_name()}, {cores} cores, {options.rounds} rounds")
     measured: dict[str, dict[Neighbors | Quota, list[tuple[float, float]]]] = {
         work: {condition: [] for condition in conditions} for work in options.works}
-    for _ in range(options.rounds):
-        for work in options.works:
-            for condition in conditions:
-                with condition.applied():
-                    measured[work][condition].append(speed.in_new_process(turn, work))
+    try:
+        for _ in range(options.rounds):
+            for work in options.works:
+                for condition in conditions:
+                    with condition.applied():
+                        measured[work][condition].append(speed.in_new_process(turn, work))
+    finally:                                                     # also after Ctrl-C
+        print_shares({work: turns for work, turns in measured.items() if all(turns.values())}, conditions, cores)
+
+
+def possible(quota: Quota) -> bool:
+    """Whether this process may make a control group with the quota; prints why not."""
+    try:
+        with quota.applied():
+            return True
+    except OSError as error:
+        print(f"{quota} left out: {error}")
+        return False
+
+
+def print_shares(measured: dict[str, dict[Neighbors | Quota, list[tuple[float, float]]]],
+                 conditions: list[Neighbors | Quota], cores: int) -> None:
+    """Print the table of medians."""
     shares = {condition: condition.fair_share(cores) for condition in conditions}
     print(f"{'a second alone, then the share of it':36}" + "".join(f"{condition!s:>20}" for condition in conditions))
     print(f"{'fair share':36}" + "".join(f"{share:20.0%}" for share in shares.values()))

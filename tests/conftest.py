@@ -14,6 +14,7 @@ from PIL import Image
 from tiny import divide, weights
 
 from colorlib import data
+from colorlib.color import lab
 from colorlib.data.images import Images
 from colorlib.system import processor
 
@@ -38,6 +39,14 @@ def with_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None
 
     yield set_cores
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def no_fake_constants() -> Iterator[None]:
+    """Fake tensors of the test do not stay in the cache, nor does it meet real ones."""
+    lab._constant.cache_clear()
+    yield
+    lab._constant.cache_clear()
 
 
 @pytest.fixture

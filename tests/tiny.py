@@ -3,6 +3,9 @@
 from dataclasses import fields
 from pathlib import Path
 
+import pytest
+import torch
+
 from colorlib.data.images import Images
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import save_weights
@@ -14,6 +17,9 @@ CONFIG = TrainConfig(num_epochs=2, batch_size=32, lr=0.003, threads=1)
 EVERYTHING = {"ema": 0.9, "schedule": "one-cycle", "optimizer": "adamw", "weight_decay": 0.01, "micro_batch": 20}
 # What a finished run leaves, besides its lock.
 FILES = ("last.ckpt", "best.safetensors", "history.csv", "config.json")
+
+
+ON_A_CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU computes a batch in one part")
 
 
 def divide(samples: Images) -> tuple[Images, Images]:

@@ -1,7 +1,6 @@
 """Probes: functions that measure a batch of pictures, each a group of measures with the same needs."""
 
 import hashlib
-import threading
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
@@ -53,18 +52,16 @@ def pixel_probe() -> Probe:
     Rebalanced AuC weights a pixel by how rare its color is in ``batch.images``, shrunk to the size of the batch.
     """
     known: dict[tuple[str, int], Tensor] = {}           # the images' digest, and the size -> (Q,) weights of the bins
-    counting = threading.Lock()                         # several threads measure: one of them counts
 
     def probe(batch: Batch) -> dict[str, Tensor]:
         predicted, actual = batch.predicted, batch.actual
         if batch.images is None:
             raise ValueError("the pixel probe counts how rare colors are in batch.images: give them, or use quick_probe")
-        with counting:
-            key = batch.images.digest, actual.shape[-1]
-            if key not in known:
-                shrunk = (F.adaptive_avg_pool2d(color.to_float(rgb), actual.shape[-1]) for rgb in batch.images.in_order())
-                prior = bins.smoothed_prior(bins.count_bins(shrunk))
-                known[key] = bins.rebalancing_weights(prior, uniform=0).float()
+        key = batch.images.digest, actual.shape[-1]
+        if key not in known:
+            shrunk = (F.adaptive_avg_pool2d(color.to_float(rgb), actual.shape[-1]) for rgb in batch.images.in_order())
+            prior = bins.smoothed_prior(bins.count_bins(shrunk))
+            known[key] = bins.rebalancing_weights(prior, uniform=0).float()
         rarity = known[key][bins.nearest(color.split_lab(actual)[1], 1)[0][:, 0]]                 # (B,H,W)
         return quick_probe(batch) | {
             "ab_mse": ab_mse(predicted, actual), "rgb_mae": rgb_mae(predicted, actual),

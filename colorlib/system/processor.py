@@ -61,14 +61,11 @@ def core_threads(at_once: int) -> Iterator[Mapper]:
     Yields:
         A function like ``map``. Its results come in the order of the items, and it reads one item per thread ahead.
     """
-    before, threads = torch.get_num_threads(), usable_threads()
+    threads = usable_threads()
     workers = min(at_once, threads)
-    torch.set_num_threads(threads // workers)
-    try:
-        with _pool(workers, threads // workers) as pool:
-            yield partial(_map, pool, workers)
-    finally:
-        torch.set_num_threads(before)
+    with _pool(workers, threads // workers) as pool:
+        torch.set_num_threads(threads // workers)
+        yield partial(_map, pool, workers)
 
 
 def parallel_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
@@ -85,11 +82,13 @@ def parallel_map(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
 def _pool(workers: int, torch_threads: int) -> Iterator[ThreadPoolExecutor]:
     """Pool of threads in which torch's operations use ``torch_threads`` threads each."""
     trim_heap()                                        # each thread has a heap of its own: it cannot use what others freed
+    before = torch.get_num_threads()
     pool = ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(torch_threads,))
     try:
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(before)                  # the pool's threads have set it for all threads that are new
         trim_heap()
 
 

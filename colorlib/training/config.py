@@ -28,7 +28,7 @@ class TrainConfig:
     ema: float = 0.0                 # above 0: decay of a running average of the weights, which is validated and kept
     seed: int = 0                    # decides the first weights, the order of the images, flips and crops
     precision: str = "auto"          # bfloat16 on processors that are fast in it, else float32
-    threads: int | None = None       # CPU threads; None: one per available core, or torch's setting if that is lower
+    threads: int | None = None       # CPU threads, at most one per available core; None: torch's setting
     micro_batch: int | None = None   # images of each part of a batch. None: half of a batch on a CPU, all on a GPU, or as many as fit
     log_every: int = 10              # steps; each row of the history is their mean loss
     save_seconds: float = 30         # between checkpoints: what a killed run can lose

@@ -85,7 +85,7 @@ def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config
         saved: the plan of the run that is resumed. It is kept if it still fits and ``config`` sets nothing else.
 
     Raises:
-        RunError: if not even one image fits, or batch norm cannot train with so few images at once.
+        RunError: if not even one image of each part fits, or batch norm cannot train with so few images at once.
     """
     state = process_state()
     precision = resolve_precision(config.precision, state.device, saved.precision if saved else None)

@@ -19,7 +19,7 @@ from colorlib.system.distributed import process_state, rank_slice
 from colorlib.system.errors import RunError, UsageError
 from colorlib.system.heap import keep_freed_memory
 from colorlib.system.interrupt import deferred_interrupt
-from colorlib.system.processor import core_threads, deterministic_torch
+from colorlib.system.processor import core_threads, deterministic_torch, usable_threads
 from colorlib.system.progress import progress_bar
 from colorlib.training.config import TrainConfig
 from colorlib.training.footprint import Plan, plan_memory
@@ -51,7 +51,7 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
 
     Raises:
         RunError: if ``run_dir`` holds another run, damaged checkpoints, or more epochs than ``config.num_epochs``; if
-            another process trains in it; if not even one image fits into memory, or batch norm would see one value per
+            another process trains in it; if not even one image of each part fits into memory, or batch norm would see one value per
             channel; if a loss or a weight is not finite.
         WriteError: if ``run_dir`` is not writable.
         DataError: if the objective needs a feature network that is not available.
@@ -73,7 +73,7 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
         checkpoint = directory.load()
         saved_plan = Plan(**checkpoint["plan"]) if checkpoint and "plan" in checkpoint else None
         plan = plan_memory(network, objective, recipe, config, min(config.batch_size, len(train)), saved_plan)
-        threads = torch.get_num_threads()
+        threads = usable_threads()
         with core_threads(plan.at_once) if processes.device.type == "cpu" else nullcontext(map) as mapper:
             if config.minutes and not plan.num_images:
                 plan = _limited(plan, Trainer(copy.deepcopy(network), objective, recipe, config, plan, train, directory, mapper),

@@ -22,10 +22,9 @@ def images_in(minutes: float, trainer: Trainer, batches: Iterator[Tensor]) -> in
         trainer: it is changed, and of no use afterwards.
         batches: of training, without end.
     """
-    seconds = _seconds(trainer, batches, 1)            # with the choice of kernels
-    steps = min_over_processes(int(TIMED_SECONDS / seconds))       # the same in all processes: they wait for each other
-    if steps:
-        seconds = _seconds(trainer, batches, steps) / steps
+    first = _seconds(trainer, batches, 1)              # with the choice of kernels
+    steps = min_over_processes(max(1, int(TIMED_SECONDS / first)))       # the same in all processes: they wait for each other
+    seconds = _seconds(trainer, batches, steps) / steps
     return min_over_processes(rounded_down(minutes * 60 * trainer.batch_size / seconds))
 
 

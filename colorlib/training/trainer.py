@@ -24,7 +24,7 @@ from colorlib.system.distributed import process_state, rank_slice, sum_over_proc
 from colorlib.system.errors import RunError, WriteError
 from colorlib.system.processor import Mapper
 from colorlib.training.config import TrainConfig
-from colorlib.training.footprint import PARTS, Plan, weight_bytes
+from colorlib.training.footprint import Plan, weight_bytes
 from colorlib.training.gradients import BatchGradients
 from colorlib.training.optimizers import OPTIMIZERS, SCHEDULES, update_ema
 from colorlib.training.runs import Run, RunDir, as_csv, parse_history
@@ -168,7 +168,7 @@ class Trainer:
         """Loss, and measures from the means of ``quick_probe``'s columns, over the images of all processes."""
         images = valid[rank_slice(len(valid))]
         with eval_mode(self.evaluated_network):
-            columns = list(self.mapper(self._measure, images.in_order(min(self.plan.micro_batch, -(-self.per_process // PARTS)))))
+            columns = list(self.mapper(self._measure, images.in_order(min(self.plan.micro_batch, -(-self.per_process // self.plan.at_once)))))
         names = sorted(columns[0])
         sums = torch.stack([torch.stack([batch[name].sum() for batch in columns]).sum() for name in names])
         totals = sum_over_processes(sums).tolist()
@@ -205,7 +205,9 @@ class Trainer:
 
     def _state(self) -> dict[str, Any]:
         environment = {"torch": str(torch.__version__), "device": self.processes.device.type,
-                       "processes": self.processes.num_processes, "threads per part": torch.get_num_threads()}
+                       "processes": self.processes.num_processes}
+        if self.processes.device.type == "cpu":
+            environment["threads per part"] = torch.get_num_threads()
         return {
             "model": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
             "ema": self.ema_network.state_dict() if self.ema_network else {},

@@ -71,6 +71,7 @@ def test_sums_of_two_processes_give_the_measures_of_all_images(samples):
 
 
 @pytest.mark.filterwarnings("ignore:User provided device_type of 'cuda'")
+@pytest.mark.usefixtures("no_fake_constants")
 def test_quick_probe_works_on_a_gpu():
     """Fake tensors refuse to mix devices, and need no GPU."""
     with FakeTensorMode(allow_non_fake_inputs=True):

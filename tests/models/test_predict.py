@@ -19,6 +19,7 @@ RGB = torch.randint(0, 256, (3, 3, 16, 16), dtype=torch.uint8, generator=torch.G
     (2, lambda model, rgb: colorize(model, ABRegression(), rgb)),
     (3, lambda model, rgb: colorize(model, RGBRegression(), rgb)),
 ], ids=["output", "ab", "rgb"])
+@pytest.mark.usefixtures("no_fake_constants")
 def test_pictures_on_the_cpu_are_colored_by_a_network_on_a_gpu(channels, apply):
     """Fake tensors refuse to mix devices, and need no GPU."""
     shapes = ShapeEnv(allow_dynamic_output_shape_ops=True)           # how many colors lie outside of the gamut

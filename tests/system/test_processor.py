@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -78,6 +79,8 @@ def test_an_error_leaves_torch_as_it_was(four_cores):
     next(some)
     some.close()
     assert torch.get_num_threads() == 4, "a map that nobody reads to its end"
+    with ThreadPoolExecutor(1) as another:
+        assert another.submit(torch.get_num_threads).result() == 4, "a thread that is new takes the number that was set last"
 
 
 def test_no_more_threads_than_torch_is_set_to(four_cores):

@@ -5,7 +5,7 @@ from functools import partial
 
 import pytest
 import torch
-from tiny import CONFIG, EVERYTHING, RECIPE, contents
+from tiny import CONFIG, EVERYTHING, ON_A_CPU, RECIPE, contents
 from torch import nn
 
 from colorlib import color
@@ -79,6 +79,7 @@ def test_statistics_start_anew_from_the_mean_at_each_step():
     assert network[0].running_var.item() == pytest.approx(10, rel=1e-3)
 
 
+@ON_A_CPU
 @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
 def test_threads_compute_the_same_bits_as_one_after_another(precision, split, tmp_path, two_threads):
     config = replace(CONFIG, ema=0.9, log_every=1)
@@ -104,6 +105,7 @@ def test_a_run_is_the_same_to_the_byte_with_one_thread_and_with_two(split, tmp_p
     assert contents(runs[0]) == contents(runs[1])
 
 
+@ON_A_CPU
 @pytest.mark.parametrize(("batch", "part"), [(64, 32), (33, 17), (16, 8), (15, 15), (2, 2)])
 def test_a_batch_has_two_parts_unless_it_is_small(batch, part, split, tmp_path, capsys):
     fit(RECIPE, split[0][:64], split[1], TrainConfig(1, batch_size=batch, threads=1), tmp_path)

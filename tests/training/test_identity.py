@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import safetensors.torch
 import torchvision
-from tiny import CONFIG, FILES, RECIPE, as_kind
+from tiny import CONFIG, FILES, ON_A_CPU, RECIPE, as_kind
 
 from colorlib.data import catalog
 from colorlib.data.images import Images
@@ -113,6 +113,7 @@ def test_a_run_that_sees_with_another_network_is_another_run(split, tmp_path, mo
 
 
 
+@ON_A_CPU
 def test_other_sums_of_threads_are_noticed(split, tmp_path, capsys, monkeypatch):
     """Two threads compute a half of each batch each. With four, two would share the sums of a half."""
     fit(RECIPE, *split, replace(CONFIG, num_epochs=1, threads=1), tmp_path)
