@@ -21,11 +21,11 @@ from itertools import count
 from pathlib import Path
 from statistics import median
 
+import colorlib as cl  # first: it sets how torch's threads wait
+from colorlib.system import processor
+
 import speed
 from fullsize import photo
-
-import colorlib as cl
-from colorlib.system import processor
 
 SECONDS = 2              # in each turn
 # A neighbor ends with the benchmark, also if that is killed.
