@@ -19,12 +19,14 @@ PATCHES = {"width": 8, "depth": 2, "patch": 2, "full_size": False}
 CYCLE = {"optimizer": "adamw", "weight_decay": 0.01, "schedule": "one-cycle", "ema": 0.9, "micro_batch": 20}
 
 HALVES = {"micro_batch": 16}         # of a batch: as by default on a CPU, and so also on a GPU
+# At 0.003 the last bits, which differ by processor, reach the third digit of the validation.
+GENTLE = HALVES | {"lr": 0.001}
 
 CROPPED = 0.2923551
 
 # Of NUMERICS = 2: the training loss of the first and the last row, the validation loss and ab MAE at the end.
 KNOWN = [
-    (Recipe("study", "rgb-l2", 16, {"depth": 8, "width": 8}), HALVES, [0.4020453, 0.1833033, 0.2687532, 21.01807]),
+    (Recipe("study", "rgb-l2", 16, {"depth": 8, "width": 8}), GENTLE, [0.4737557, 0.2364108, 0.3202666, 17.29001]),
     (Recipe("unet", "ab-l1", 16, {"width": 8, "depth": 2}), CYCLE, [0.3406909, 0.2223498, 0.1389508, 13.46901]),
     (Recipe("unet", "bins", 16, PATCHES, {"rebalance": 0.5}), CYCLE, [4.457763, 3.872367, 6.282969, 15.31858]),
     (Recipe("unet", "perceptual", 16, {"width": 8, "depth": 2}, {"features": "classifier"}), HALVES,
@@ -34,7 +36,7 @@ KNOWN = [
 
 @pytest.mark.parametrize(("recipe", "settings", "expected"), KNOWN, ids=lambda value: getattr(value, "objective", ""))
 def test_training_gives_the_numbers_that_it_gave(recipe, settings, expected, samples, tmp_path):
-    config = TrainConfig(2, 32, 0.003, precision="float32", threads=1, log_every=4, **settings)
+    config = TrainConfig(2, 32, precision="float32", threads=1, log_every=4, **{"lr": 0.003} | settings)
     run = fit(recipe, *divide(samples), config, tmp_path)
     found = [run.history["loss"][0], run.history["loss"][-1], run.epochs[-1]["valid_loss"], run.epochs[-1]["valid_ab_mae"]]
     assert found == pytest.approx(expected, rel=TOLERANCE), MESSAGE.format(NUMERICS)
