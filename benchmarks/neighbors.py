@@ -5,7 +5,7 @@ then alone in a control group with a quota of one core and of half a core. The c
 and then the fraction of that speed which is left, beside the fair share. With two cores and one neighbor three threads
 want to run, and the two of ours should get two thirds of the machine; beside two neighbors a half.
 
-Quotas need the right to make control groups (root has it). With the default options it takes half an hour; nothing else should run.
+Quotas need the right to make control groups (root has it). With the default options it takes 40 minutes; nothing else should run.
 """
 
 import argparse

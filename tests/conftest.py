@@ -43,7 +43,7 @@ def with_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], None
 
 @pytest.fixture
 def no_fake_constants() -> Iterator[None]:
-    """Fake tensors of the test do not stay in the cache, nor does it meet real ones."""
+    """Empty the cache of constants before and after a test with fake tensors, which would stay in it."""
     lab._constant.cache_clear()
     yield
     lab._constant.cache_clear()
