@@ -1,13 +1,16 @@
 """A training that may take some minutes: how many images that is, and that it stays so."""
 
 from dataclasses import replace
+from itertools import repeat
 
 import pytest
+import torch
 from tiny import CONFIG, RECIPE, contents
 
 from colorlib.system.errors import RunError
 from colorlib.training.config import TrainConfig
 from colorlib.training.loop import fit
+from colorlib.training import pace
 from colorlib.training.pace import rounded_down, shortened
 
 
@@ -16,6 +19,32 @@ from colorlib.training.pace import rounded_down, shortened
     (123_456, 100_000), (1e15 - 0.5, 500_000_000_000_000)])
 def test_numbers_are_rounded_down_to_1_2_5(number, expected):
     assert rounded_down(number) == expected
+
+
+class Clock:
+    """A trainer of batches of 10, each of whose steps takes as long as told, and the clock that shows it."""
+
+    batch_size = 10
+
+    def __init__(self, *seconds):
+        self.seconds, self.now, self.unfetched_losses = iter(seconds), 0.0, [torch.tensor(0.0)]
+
+    def train_step(self, batch):
+        self.now += next(self.seconds)
+
+    def perf_counter(self):
+        return self.now
+
+
+@pytest.mark.parametrize(("seconds", "expected"), [
+    ([1.0, 0.1], 5000),                       # a first step that chooses kernels: a minute has 600 of the later ones
+    ([60.0, 0.1], 5000),                      # even one of a minute
+    ([0.5, 0.1, 0.1, 0.4], 2000),             # the mean of as many as fit into the time: 0.2 s, 3,000 images
+])
+def test_the_first_step_does_not_count(seconds, expected, monkeypatch):
+    clock = Clock(*seconds)
+    monkeypatch.setattr(pace, "time", clock)
+    assert pace.images_in(1, clock, repeat(None)) == expected
 
 
 @pytest.mark.parametrize(("seen", "images", "epochs", "expected"), [
