@@ -27,7 +27,7 @@ data: $(READY)
 
 test: $(READY)
 	$(BIN)/ruff check
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lab: $(READY)
 	$(BIN)/jupyter lab notebooks

@@ -1,6 +1,7 @@
 """What several tests need: a home of their own, and tiny real images."""
 
 import io
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from colorlib.data.images import Images
 from colorlib.system import processor
 
 matplotlib.use("agg")
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Where two tests run at the same time, each gets one core: with two threads each, tiny trainings took eight times as long.
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,12 @@
-"""Cross-entropy with soft targets, in half of the memory that autograd would take."""
+"""Cross-entropy with soft targets, in a fraction of the memory that autograd would take."""
 
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+
+VALUES_AT_ONCE = 2**18           # logits in float32 that exist at the same time: they fit into a core's cache
 
 
 def soft_cross_entropy(logits: Tensor, indices: Tensor, shares: Tensor) -> Tensor:
@@ -22,18 +24,29 @@ def soft_cross_entropy(logits: Tensor, indices: Tensor, shares: Tensor) -> Tenso
 
 
 class _SoftCrossEntropy(torch.autograd.Function):
-    """The gradient is p - target, written over the saved log p: autograd would need three tensors of this size."""
+    """The gradient is p - target. Both are computed for a few images at a time, from the logits as they are.
+
+    Autograd would keep three tensors of their size, in float32.
+    """
 
     @staticmethod
     def forward(context: Any, logits: Tensor, indices: Tensor, shares: Tensor) -> Tensor:
-        log_p = logits.float().log_softmax(1)
-        context.save_for_backward(log_p, indices, shares)
-        context.dtype = logits.dtype
-        return -(shares * log_p.gather(1, indices)).sum(1)
+        context.save_for_backward(logits, indices, shares)
+        return torch.cat([-(share * part.float().log_softmax(-1).gather(-1, bins)).sum(-1)
+                          for part, bins, share in _parts(logits, indices, shares)])
 
     @staticmethod
     @once_differentiable
     def backward(context: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        log_p, indices, shares = context.saved_tensors
-        difference = log_p.exp_().scatter_add_(1, indices, -shares)
-        return difference.mul_(gradient[:, None]).to(context.dtype), None, None
+        logits, indices, shares = context.saved_tensors
+        result = torch.empty_like(logits)
+        for target, part, bins, share, weight in _parts(result, logits, indices, shares, gradient[:, None]):
+            difference = part.float().softmax(-1).scatter_add_(-1, bins, -share)
+            target.copy_(difference.mul_(weight))
+        return result, None, None
+
+
+def _parts(logits: Tensor, *others: Tensor) -> zip:
+    """The same few images of each tensor, until all have come; bins are last, as channels are in memory."""
+    images = max(1, VALUES_AT_ONCE // logits[0].numel())
+    return zip(*(tensor.movedim(1, -1).split(images) for tensor in (logits, *others)), strict=True)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from colorlib import color
-from colorlib.data.images import Images
+from colorlib.data.images import Images, images_per_batch
 from colorlib.metrics.evaluation import measures_from_means
 from colorlib.metrics.probes import Batch, quick_probe
 from colorlib.models.objectives import Objective
@@ -168,12 +168,17 @@ class Trainer:
         """Loss, and measures from the means of ``quick_probe``'s columns, over the images of all processes."""
         images = valid[rank_slice(len(valid))]
         with eval_mode(self.evaluated_network):
-            columns = list(self.mapper(self._measure, images.in_order(min(self.plan.micro_batch, -(-self.per_process // self.plan.at_once)))))
+            columns = list(self.mapper(self._measure, images.in_order(self._measured_at_once(images.size))))
         names = sorted(columns[0])
         sums = torch.stack([torch.stack([batch[name].sum() for batch in columns]).sum() for name in names])
         totals = sum_over_processes(sums).tolist()
         means = {name: total / len(valid) for name, total in zip(names, totals, strict=True)}
         return {"loss": means.pop("loss")} | measures_from_means(means)
+
+    def _measured_at_once(self, size: int) -> int:
+        """Images to measure at a time: on a CPU few, whose colors take less memory than a training step."""
+        few = images_per_batch(size, size) if self.processes.device.type == "cpu" else self.per_process
+        return min(self.plan.micro_batch, few)
 
     @torch.no_grad()
     def _measure(self, rgb: Tensor) -> dict[str, Tensor]:

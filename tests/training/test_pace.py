@@ -8,9 +8,9 @@ import torch
 from tiny import CONFIG, RECIPE, contents
 
 from colorlib.system.errors import RunError
+from colorlib.training import pace
 from colorlib.training.config import TrainConfig
 from colorlib.training.loop import fit
-from colorlib.training import pace
 from colorlib.training.pace import rounded_down, shortened
 
 
