@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-VALUES_AT_ONCE = 2**18           # logits in float32 that exist at the same time: they fit into a core's cache
+VALUES_AT_ONCE = 2**18           # logits that a CPU works on at a time, if one image has no more: they fit into a core's cache
 
 
 def soft_cross_entropy(logits: Tensor, indices: Tensor, shares: Tensor) -> Tensor:
@@ -18,13 +18,13 @@ def soft_cross_entropy(logits: Tensor, indices: Tensor, shares: Tensor) -> Tenso
         shares: (B, n, h, w), their probabilities, which sum to 1.
 
     Returns:
-        (B, h, w) in nats. Only ``logits`` get a gradient, and only once.
+        (B, h, w) in nats. Only ``logits`` get a gradient, which has none itself.
     """
     return _SoftCrossEntropy.apply(logits, indices, shares)
 
 
 class _SoftCrossEntropy(torch.autograd.Function):
-    """The gradient is p - target. Both are computed for a few images at a time, from the logits as they are.
+    """The gradient is p - target. On a CPU, it and the value are computed for a few images at a time.
 
     Autograd would keep three tensors of their size, in float32.
     """
@@ -48,5 +48,6 @@ class _SoftCrossEntropy(torch.autograd.Function):
 
 def _parts(logits: Tensor, *others: Tensor) -> zip:
     """The same few images of each tensor, until all have come; bins are last, as channels are in memory."""
-    images = max(1, VALUES_AT_ONCE // logits[0].numel())
+    few = VALUES_AT_ONCE // logits.shape[1:].numel() if logits.device.type == "cpu" else len(logits)
+    images = max(1, few)
     return zip(*(tensor.movedim(1, -1).split(images) for tensor in (logits, *others)), strict=True)

@@ -87,9 +87,11 @@ def _pool(workers: int, torch_threads: int) -> Iterator[ThreadPoolExecutor]:
     try:
         yield pool
     finally:
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(before)                  # the pool's threads have set it for all threads that are new
-        trim_heap()
+        try:
+            pool.shutdown(cancel_futures=True)
+        finally:                                       # also after another Ctrl-C
+            torch.set_num_threads(before)              # the pool's threads have set it for all threads that are new
+            trim_heap()
 
 
 def _map(pool: ThreadPoolExecutor, ahead: int, function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:

@@ -77,7 +77,7 @@ def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config
     """Choose the precision, and the parts in which batches are computed.
 
     On a CPU a batch has two parts, each for one half of the cores, or more if memory is short. The parts do not depend on the
-    number of cores, nor on what else the machine does, and so the result does not either.
+    number of cores, nor on what else the machine does.
 
     Args:
         network: on the device that will train it.

@@ -15,15 +15,15 @@ FEWEST_EPOCHS = 2        # so that the history has a slope
 def images_in(minutes: float, trainer: Trainer, batches: Iterator[Tensor]) -> int:
     """Number of images, of all epochs together, that can be trained on in some minutes on this machine, as it is now.
 
-    Times a few steps. The result is rounded down to 1, 2 or 5 times a power of ten, so that two calls on one machine seldom
+    Times a few steps after the first. The result is rounded down to 1, 2 or 5 times a power of ten, so that two calls on one machine seldom
     differ.
 
     Args:
         trainer: it is changed, and of no use afterwards.
         batches: of training, without end.
     """
-    first = _seconds(trainer, batches, 1)              # with the choice of kernels
-    steps = min_over_processes(max(1, int(TIMED_SECONDS / first)))       # the same in all processes: they wait for each other
+    _seconds(trainer, batches, 1)                      # the first one chooses kernels and allocates memory
+    steps = min_over_processes(max(1, int(TIMED_SECONDS / _seconds(trainer, batches, 1))))     # the same in all processes
     seconds = _seconds(trainer, batches, steps) / steps
     return min_over_processes(rounded_down(minutes * 60 * trainer.batch_size / seconds))
 

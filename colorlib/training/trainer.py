@@ -47,7 +47,6 @@ class Trainer:
         self.network, self.objective, self.recipe, self.config, self.plan = network, objective, recipe, config, plan
         self.run_dir, self.processes = run_dir, process_state()
         self.batch_size = min(config.batch_size, len(train))
-        self.per_process = -(-self.batch_size // self.processes.num_processes)         # images of a batch for this process
         self.num_images, self.steps_per_epoch = len(train), train.steps(config.batch_size)
         self.total_steps = config.num_epochs * self.steps_per_epoch
         self.mapper = mapper
@@ -177,8 +176,8 @@ class Trainer:
 
     def _measured_at_once(self, size: int) -> int:
         """Images to measure at a time: on a CPU few, whose colors take less memory than a training step."""
-        few = images_per_batch(size, size) if self.processes.device.type == "cpu" else self.per_process
-        return min(self.plan.micro_batch, few)
+        wanted = self.plan.micro_batch
+        return min(wanted, images_per_batch(size, size)) if self.processes.device.type == "cpu" else wanted
 
     @torch.no_grad()
     def _measure(self, rgb: Tensor) -> dict[str, Tensor]:

@@ -100,6 +100,19 @@ def test_evaluation_leaves_the_network_in_its_mode(samples):
     assert torch.equal(model.state_dict()["0.running_mean"], before)
 
 
+def test_two_batches_at_the_same_time_are_measured_as_one_after_another(samples, with_cores):
+    """Each of two threads that ended evaluation by itself would set the other's network to training."""
+    torch.manual_seed(0)
+    model, images = nn.Sequential(nn.BatchNorm2d(1), nn.Conv2d(1, 3, 1)).train(), samples[:300]
+    found = {}
+    for cores in (1, 2):
+        with_cores(cores)
+        found[cores] = quick(model, RGBRegression(), images)
+        assert model.training
+    assert found[1] == found[2]
+    assert model[0].num_batches_tracked == 0
+
+
 def test_no_images_are_refused(samples):
     with pytest.raises(ValueError, match="no images to take a mean color of"):
         metrics.baselines(samples[:0])

@@ -34,14 +34,27 @@ def test_logits_beyond_the_range_of_exp():
     assert torch.autograd.grad(loss, logits)[0].isfinite().all()
 
 
-def test_images_in_parts_give_what_they_give_at_once(monkeypatch):
-    logits, indices, shares = some()
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("images", [1, 2])                       # at a time, of three
+def test_images_in_parts_give_what_they_give_at_once(images, layout, dtype, monkeypatch):
+    """With the strides that a network gives: channels last, and cropped from a padded map."""
+    torch.manual_seed(0)
+    whole = torch.randn(3, 261, 4, 4).mul(5).to(dtype).to(memory_format=layout).requires_grad_()
+    indices, shares = torch.rand(3, 261, 3, 4).topk(5, 1).indices, torch.rand(3, 5, 3, 4).softmax(1)
 
     def value_and_gradient():
-        loss = soft_cross_entropy(logits, indices, shares)
-        return loss, torch.autograd.grad(loss.square().sum(), logits)[0]
+        loss = soft_cross_entropy(whole[..., :3, :4], indices, shares)
+        return loss, torch.autograd.grad(loss.square().sum(), whole)[0]
 
     at_once = value_and_gradient()
-    monkeypatch.setattr("colorlib.models.cross_entropy.VALUES_AT_ONCE", 1)          # one image after another
+    monkeypatch.setattr("colorlib.models.cross_entropy.VALUES_AT_ONCE", images * 261 * 3 * 4)
     for ours, expected in zip(value_and_gradient(), at_once, strict=True):
         assert torch.equal(ours, expected)
+
+
+def test_no_images():
+    logits = torch.zeros(0, 261, 3, 4, requires_grad=True)
+    loss = soft_cross_entropy(logits, torch.zeros(0, 5, 3, 4, dtype=torch.int64), torch.zeros(0, 5, 3, 4))
+    assert loss.shape == (0, 3, 4)
+    assert torch.autograd.grad(loss.sum(), logits)[0].shape == logits.shape

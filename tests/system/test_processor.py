@@ -33,21 +33,24 @@ def test_only_auto_precision_is_resolved(monkeypatch):
     assert processor.resolve_precision("auto", cpu, before="float32") == "float32", "a resumed run keeps its precision"
 
 
-def test_threads_are_set_within_the_block_only():
+def test_threads_are_set_within_the_block_only(four_cores):
     before = torch.get_num_threads()
     with processor.deterministic_torch(before + 1):
         assert torch.get_num_threads() == before + 1
         assert torch.backends.cudnn.deterministic
     assert torch.get_num_threads() == before
     with processor.deterministic_torch(None):
-        assert torch.get_num_threads() == min(before, processor.available_cores())
+        assert torch.get_num_threads() == 4
+        torch.set_num_threads(8)
+    with processor.deterministic_torch(None):
+        assert torch.get_num_threads() == 4, "no more than there are cores"
 
 
-def test_parallel_map_keeps_the_order_and_works_at_most_eight_items_per_core_ahead():
+def test_parallel_map_keeps_the_order_and_works_at_most_eight_items_per_core_ahead(four_cores):
     started = []
     results = processor.parallel_map(lambda item: started.append(item) or -item, range(1000))
     assert [next(results) for _ in range(3)] == [0, -1, -2]
-    assert len(started) <= 8 * processor.available_cores() + 3
+    assert len(started) <= 8 * 4 + 3
     assert list(results) == [-item for item in range(3, 1000)]
 
 

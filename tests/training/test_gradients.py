@@ -8,7 +8,7 @@ import torch
 from tiny import CONFIG, EVERYTHING, ON_A_CPU, RECIPE, contents
 from torch import nn
 
-from colorlib import color
+from colorlib import color, data
 from colorlib.models.predict import batch_loss
 from colorlib.system.processor import core_threads, deterministic_torch
 from colorlib.training.config import TrainConfig
@@ -99,6 +99,20 @@ def test_threads_compute_the_same_bits_as_one_after_another(precision, split, tm
     assert all(torch.equal(a, b) for a, b in zip(one[2].values(), two[2].values(), strict=True))
 
 
+@ON_A_CPU
+@pytest.mark.parametrize(("part", "at_a_time"), [(64, 16), (8, 8)])
+def test_validation_takes_less_memory_than_a_step(part, at_a_time, tmp_path, monkeypatch):
+    """At 32 px, 16 images are measured at a time: decoding the bins of 64 once took more memory than training on them."""
+    photos = data.load("samples", "train", 32)[:80]
+    recipe = replace(RECIPE, size=32)
+    trainer = Trainer(recipe.build_model(), recipe.build_objective(), recipe, CONFIG, Plan("float32", part), photos, RunDir(tmp_path, {}))
+    seen, measure = [], trainer._measure
+    monkeypatch.setattr(trainer, "_measure", lambda rgb: seen.append(len(rgb)) or measure(rgb))
+    trainer._validate(photos)
+    assert max(seen) == at_a_time
+    assert sum(seen) == len(photos)
+
+
 def test_a_run_is_the_same_to_the_byte_with_one_thread_and_with_two(split, tmp_path, two_threads):
     runs = [fit(RECIPE, *split, replace(CONFIG, threads=threads, **EVERYTHING | {"micro_batch": None}), tmp_path / str(threads))
             for threads in (1, 2)]
@@ -130,7 +144,7 @@ def test_two_parameters_that_share_a_gradient_and_one_without_any():
     assert network.table == torch.tensor([0.1]), "a table is no statistic, and stays to the bit"
 
 
-def test_an_error_in_a_part_is_raised():
+def test_an_error_in_a_part_is_raised(two_threads):
     def loss(model, part):
         raise RuntimeError("no memory")
 

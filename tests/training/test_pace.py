@@ -37,9 +37,9 @@ class Clock:
 
 
 @pytest.mark.parametrize(("seconds", "expected"), [
-    ([1.0, 0.1], 5000),                       # a first step that chooses kernels: a minute has 600 of the later ones
-    ([60.0, 0.1], 5000),                      # even one of a minute
-    ([0.5, 0.1, 0.1, 0.4], 2000),             # the mean of as many as fit into the time: 0.2 s, 3,000 images
+    ([60.0, *16 * [0.1]], 5000),              # a first step that chooses kernels: a minute has 600 of the later ones
+    ([1.0, 0.5, 0.1, 0.2, 0.6], 2000),        # the mean of as many as fit into 1.5 s: 0.3 s, so 2,000 images
+    ([1.0, 9.0, 6.0], 100),                   # one at least
 ])
 def test_the_first_step_does_not_count(seconds, expected, monkeypatch):
     clock = Clock(*seconds)
