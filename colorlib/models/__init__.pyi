@@ -2,6 +2,7 @@ __all__ = [
     "ABClassification",
     "ABRegression",
     "CourseNet",
+    "EncoderUNet",
     "Objective",
     "Perceptual",
     "RGBRegression",
@@ -10,10 +11,13 @@ __all__ = [
     "colorize",
     "load_weights",
     "network_output",
+    "pretrained",
     "save_weights",
     "shipped",
 ]
 
+from .encoder_unet import EncoderUNet
+from .encoder_weights import pretrained
 from .networks import CourseNet, UNet
 from .objectives import ABClassification, ABRegression, Objective, Perceptual, RGBRegression
 from .predict import colorize, network_output

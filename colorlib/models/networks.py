@@ -90,7 +90,7 @@ class CourseNet(nn.Module):
 
     def forward(self, gray: Tensor) -> Tensor:
         H, W = gray.shape[-2:]
-        return self.layers(_padded(gray, self.multiple))[..., :H, :W]
+        return self.layers(padded(gray, self.multiple))[..., :H, :W]
 
 
 class Residual(nn.Module):
@@ -151,7 +151,7 @@ class UNet(nn.Module):
 
     def forward(self, gray: Tensor) -> Tensor:
         H, W = gray.shape[-2:]
-        gray = _padded(gray, self.multiple)
+        gray = padded(gray, self.multiple)
         output = self._forward(gray)
         if self.mirror and not self.training:
             output = (output + self._forward(gray.flip(-1)).flip(-1)) / 2
@@ -174,7 +174,7 @@ def _conv(channels: int, width: int, stride: int = 1) -> list[nn.Module]:
     return [convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
 
 
-def _padded(gray: Tensor, multiple: int) -> Tensor:
+def padded(gray: Tensor, multiple: int) -> Tensor:
     """Repeat the last rows and columns of gray (B,1,H,W) until H and W are multiples of ``multiple``."""
     if gray.ndim != 4 or gray.shape[1] != 1:
         raise ValueError(f"gray must be (B,1,H,W), got {tuple(gray.shape)}: pass rgb through color.to_gray first")

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from colorlib.models.encoder_unet import EncoderUNet
 from colorlib.models.networks import CourseNet, UNet
 from colorlib.models.objectives import ABClassification, ABRegression, Objective, Perceptual, RGBRegression
 from colorlib.system.errors import UsageError
@@ -20,7 +21,7 @@ def _perceptual(base: str = "ab-l2", **settings: Any) -> Perceptual:
     return Perceptual(OBJECTIVES[base](), **settings)
 
 
-MODELS: Mapping[str, Callable[..., nn.Module]] = {"study": CourseNet, "unet": UNet}
+MODELS: Mapping[str, Callable[..., nn.Module]] = {"study": CourseNet, "unet": UNet, "encoder-unet": EncoderUNet}
 OLD_NAMES = {"course": "study"}          # in weights files and run directories made before the name changed
 OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
     "rgb-l1": partial(RGBRegression, "l1"),

@@ -1,0 +1,83 @@
+"""U-Net with an encoder that can be pretrained on ImageNet."""
+
+from itertools import pairwise
+
+from torch import Tensor, nn
+
+from colorlib.models.encoder import EfficientNetLite0
+from colorlib.models.networks import Residual, padded
+from colorlib.system.errors import UsageError
+
+ENCODERS = ("new", "tuned", "frozen")
+
+
+class EncoderUNet(nn.Module):
+    """EfficientNet-Lite0, from half size to a 32nd, and a path up with skips, one residual block a level.
+
+    The path up is that of ``UNet``. The output has one value per 2 x 2 pixels, as Zhang's classifier has one per 4 x 4: train it
+    on ab or on bins, which keep the true L.
+
+    Args:
+        out_channels: channels of the output.
+        encoder: "new": it learns like the rest; "tuned": its weights learn, and its batch norm keeps its statistics;
+            "frozen": it stays as it is. The last two are for a pretrained encoder: see ``pretrained``.
+        widths: channels of each level of the path up, from half size to a 32nd.
+        mirror: in eval mode, average the outputs for the picture and for its mirror image. Takes twice the time.
+
+    Shapes:
+        gray (B, 1, H, W) in [0, 1] -> (B, out_channels, H / 2, W / 2), rounded up, for any H and W from 8 up.
+
+    Raises:
+        UsageError: for another encoder, or a number of widths other than five.
+        ValueError: for a gray image that is not (B, 1, H, W) of 8 pixels or more.
+    """
+
+    multiple = 32                    # H and W are padded to multiples of this, since the map is halved five times
+
+    def __init__(self, out_channels: int, encoder: str = "new", widths: tuple[int, ...] = (48, 64, 96, 160, 256),
+                 mirror: bool = False):
+        super().__init__()
+        if encoder not in ENCODERS:
+            raise UsageError(f"encoder must be one of {', '.join(ENCODERS)}, got {encoder!r}")
+        if len(widths) != len(EfficientNetLite0.widths):
+            raise UsageError(f"an EncoderUNet needs {len(EfficientNetLite0.widths)} widths, got {tuple(widths)}")
+        self.mode, self.mirror = encoder, mirror
+        self.encoder = EfficientNetLite0()
+        self.skips = nn.ModuleList(            # batch norm: the encoder's maps differ in scale
+            nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
+            for channels, width in zip(EfficientNetLite0.widths, widths, strict=True))
+        self.up = nn.ModuleList(nn.Sequential(nn.Conv2d(coarse, fine, 1), nn.Upsample(scale_factor=2))
+                                for fine, coarse in pairwise(widths))
+        self.blocks = nn.ModuleList(map(Residual, widths))
+        self.head = nn.Conv2d(widths[0], out_channels, 3, padding=1)
+        self.train().requires_grad_(True)
+
+    def forward(self, gray: Tensor) -> Tensor:
+        H, W = gray.shape[-2:]
+        gray = padded(gray, self.multiple)
+        output = self._forward(gray)
+        if self.mirror and not self.training:
+            output = (output + self._forward(gray.flip(-1)).flip(-1)) / 2
+        return output[..., :-(-H // 2), :-(-W // 2)]
+
+    def _forward(self, gray: Tensor) -> Tensor:
+        rgb = ((gray - self.encoder.mean) / self.encoder.std).expand(-1, 3, -1, -1)             # (B,1,H,W) -> (B,3,H,W)
+        levels = [skip(features) for skip, features in zip(self.skips, self.encoder(rgb), strict=True)]
+        x = self.blocks[-1](levels[-1])                                                         # (B,256,H/32,W/32)
+        for level, up, block in zip(levels[-2::-1], self.up[::-1], self.blocks[-2::-1], strict=True):
+            x = block(up(x).add_(level))                                                        # twice H and W, fewer channels
+        return self.head(x)
+
+    def train(self, mode: bool = True) -> "EncoderUNet":
+        """Training or eval mode; batch norm of an encoder that is not new stays in eval mode."""
+        super().train(mode)
+        if self.mode != "new":
+            self.encoder.eval()
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> "EncoderUNet":
+        """Whether the weights get gradients; those of a frozen encoder never do."""
+        super().requires_grad_(requires_grad)
+        if self.mode == "frozen":
+            self.encoder.requires_grad_(False)
+        return self
