@@ -176,8 +176,8 @@ class Trainer:
 
     def _measured_at_once(self, size: int) -> int:
         """Images to measure at a time: on a CPU few, whose colors take less memory than a training step."""
-        wanted = self.plan.micro_batch
-        return min(wanted, images_per_batch(size, size)) if self.processes.device.type == "cpu" else wanted
+        part = self.plan.micro_batch
+        return min(part, max(images_per_batch(size, size), part // 4)) if self.processes.device.type == "cpu" else part
 
     @torch.no_grad()
     def _measure(self, rgb: Tensor) -> dict[str, Tensor]:

@@ -100,9 +100,9 @@ def test_threads_compute_the_same_bits_as_one_after_another(precision, split, tm
 
 
 @ON_A_CPU
-@pytest.mark.parametrize(("part", "at_a_time"), [(64, 16), (8, 8)])
+@pytest.mark.parametrize(("part", "at_a_time"), [(64, 16), (80, 20), (8, 8)])
 def test_validation_takes_less_memory_than_a_step(part, at_a_time, tmp_path, monkeypatch):
-    """At 32 px, 16 images are measured at a time: decoding the bins of 64 once took more memory than training on them."""
+    """A quarter of a part, or 16 of 32 px: decoding the bins of 64 at a time took more memory than training on them."""
     photos = data.load("samples", "train", 32)[:80]
     recipe = replace(RECIPE, size=32)
     trainer = Trainer(recipe.build_model(), recipe.build_objective(), recipe, CONFIG, Plan("float32", part), photos, RunDir(tmp_path, {}))
