@@ -21,7 +21,7 @@ from colorlib.system import processor
 
 matplotlib.use("agg")
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # Two tests run at the same time, and with two threads each their tiny trainings took eight times as long. The kernels and
+    # Two tests run at the same time, and with two threads each their tiny trainings took up to eight times as long. The kernels and
     # processes that tests start have as many threads as a user's.
     torch.set_num_threads(1)
 

@@ -23,7 +23,7 @@ class Stage:
 
 
 STEM_WIDTH = 32
-# Table 1 of the paper, with the stem and the first block of every size of the Lite family.
+# Table 1 of the paper.
 STAGES = (Stage(16, 1, 3, 1, 1), Stage(24, 2, 3, 2, 6), Stage(40, 2, 5, 2, 6), Stage(80, 3, 3, 2, 6),
           Stage(112, 3, 5, 1, 6), Stage(192, 4, 5, 2, 6), Stage(320, 1, 3, 1, 6))
 

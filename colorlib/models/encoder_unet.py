@@ -1,17 +1,15 @@
 """U-Net with an encoder that can be pretrained on ImageNet."""
 
-from itertools import pairwise
-
 from torch import Tensor, nn
 
 from colorlib.models.encoder import EfficientNetLite0
-from colorlib.models.networks import Residual, padded
+from colorlib.models.networks import PaddedNetwork, Residual, conv_layers, steps_up
 from colorlib.system.errors import UsageError
 
 ENCODERS = ("new", "tuned", "frozen")
 
 
-class EncoderUNet(nn.Module):
+class EncoderUNet(PaddedNetwork):
     """EfficientNet-Lite0, from half size to a 32nd, and a path up with skips, one residual block a level.
 
     The path up is that of ``UNet``. The output has one value per 2 x 2 pixels, as Zhang's classifier has one per 4 x 4: train it
@@ -32,7 +30,7 @@ class EncoderUNet(nn.Module):
         ValueError: for a gray image that is not (B, 1, H, W) of 8 pixels or more.
     """
 
-    multiple = 32                    # H and W are padded to multiples of this, since the map is halved five times
+    multiple, scale = 32, 2          # the map is halved five times; the output has half size
 
     def __init__(self, out_channels: int, encoder: str = "new", widths: tuple[int, ...] = (48, 64, 96, 160, 256),
                  mirror: bool = False):
@@ -43,22 +41,12 @@ class EncoderUNet(nn.Module):
             raise UsageError(f"an EncoderUNet needs {len(EfficientNetLite0.widths)} widths, got {tuple(widths)}")
         self.mode, self.mirror = encoder, mirror
         self.encoder = EfficientNetLite0()
-        self.skips = nn.ModuleList(            # batch norm: the encoder's maps differ in scale
-            nn.Sequential(nn.Conv2d(channels, width, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU(inplace=True))
-            for channels, width in zip(EfficientNetLite0.widths, widths, strict=True))
-        self.up = nn.ModuleList(nn.Sequential(nn.Conv2d(coarse, fine, 1), nn.Upsample(scale_factor=2))
-                                for fine, coarse in pairwise(widths))
+        self.skips = nn.ModuleList(nn.Sequential(*conv_layers(channels, width, kernel=1)) for channels, width in
+                                   zip(EfficientNetLite0.widths, widths, strict=True))
+        self.up = steps_up(widths)
         self.blocks = nn.ModuleList(map(Residual, widths))
         self.head = nn.Conv2d(widths[0], out_channels, 3, padding=1)
         self.train().requires_grad_(True)
-
-    def forward(self, gray: Tensor) -> Tensor:
-        H, W = gray.shape[-2:]
-        gray = padded(gray, self.multiple)
-        output = self._forward(gray)
-        if self.mirror and not self.training:
-            output = (output + self._forward(gray.flip(-1)).flip(-1)) / 2
-        return output[..., :-(-H // 2), :-(-W // 2)]
 
     def _forward(self, gray: Tensor) -> Tensor:
         rgb = ((gray - self.encoder.mean) / self.encoder.std).expand(-1, 3, -1, -1)             # (B,1,H,W) -> (B,3,H,W)

