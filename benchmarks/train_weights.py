@@ -7,13 +7,18 @@ float16 to ``colorlib/models/trained/NAME.safetensors``; measure them with ``col
 import argparse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import nn
 
 from colorlib import data
 from colorlib.color import bins
 from colorlib.data.images import Images
+from colorlib.data.prepare import prepare
+from colorlib.data.readers import ImageTree
+from colorlib.models.encoder_weights import pretrained
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import TRAINED, load_weights, save_weights
 from colorlib.system import paths
@@ -31,6 +36,7 @@ class Stage:
     size: int
     images: Loader
     config: TrainConfig
+    options: Mapping[str, Any] = field(default_factory=dict)        # of the network in this stage
 
 
 @dataclass(frozen=True)
@@ -67,15 +73,28 @@ def plain_cifar(size: int) -> tuple[Images, Images]:
     return data.load("cifar10", "train", size).hold_out(2000)
 
 
+def everyday_photos() -> Path:
+    """``photos.zip``, any zip of everyday photos."""
+    found = [folder / "photos.zip" for folder in paths.search_dirs() if (folder / "photos.zip").exists()]
+    if not found:
+        raise DataError(f"there is no photos.zip, any zip of everyday photos, in {paths.data_dir()} or COLORLIB_DATA")
+    return found[0]
+
+
 def photos(size: int) -> tuple[Images, Images]:
     """Animals and everyday photos, an eighth larger than needed, for random crops."""
-    everyday = [folder / "photos.zip" for folder in paths.search_dirs() if (folder / "photos.zip").exists()]
-    if not everyday:
-        raise DataError(f"there is no photos.zip, any zip of everyday photos, in {paths.data_dir()} or COLORLIB_DATA")
-    roots = {"animals10": None, "folder": everyday[0]}
+    roots = {"animals10": None, "folder": everyday_photos()}
     train = [data.load(name, "train", size + size // 8, root) for name, root in roots.items()]
     valid = [data.load(name, "valid", size, root) for name, root in roots.items()]
     return _joined(*train), _joined(*valid)
+
+
+def collected(size: int) -> tuple[Images, Images]:
+    """Photos of ``photo_packs.py``, unpacked into the folder ``packs``."""
+    folder = next((folder / "packs" for folder in paths.search_dirs() if (folder / "packs").exists()), None)
+    if folder is None:
+        raise DataError(f"there is no folder packs, of photo_packs.py, in {paths.data_dir()} or COLORLIB_DATA")
+    return prepare("packs", folder, ImageTree, "train", size + size // 8), prepare("packs", folder, ImageTree, "valid", size)
 
 
 def _joined(first: Images, second: Images) -> Images:
@@ -93,15 +112,28 @@ TILT = 0.75                  # validation photos are then as colorful as the tru
 PHOTO_STAGES = (Stage(32, cifar, one_cycle(10)), Stage(64, photos, one_cycle(20, 0.002, 64)),
                 Stage(128, photos, one_cycle(10, 0.001, 32)))
 
+BINS = {"rebalance": 1.0, "stride": 3}
+
 TRAININGS: Mapping[str, Training] = {
     "study": Training(Recipe("study", "rgb-l2"), (Stage(32, plain_cifar, TrainConfig(20, 64, 0.001)),)),
     "cifar": Training(Recipe("unet", "ab-l1", 32, SHARP), (Stage(32, cifar, one_cycle(24)),), MIRROR),
     "cifar-vivid": Training(
         Recipe("unet", "bins", 32, VIVID, {"rebalance": 1.0}), (Stage(32, cifar, one_cycle(20)),), MIRROR, TILT),
     "photos": Training(Recipe("unet", "ab-l1", 128, QUICK), PHOTO_STAGES, MIRROR),
+    "world": Training(Recipe("encoder-unet", "bins", 128, {"encoder": "tuned"}, BINS), (
+        Stage(128, collected, replace(one_cycle(1, 0.002, 32), minutes=20), {"encoder": "frozen"}),)),
     "photos-vivid": Training(
         Recipe("unet", "bins", 128, QUICK | {"full_size": False}, {"rebalance": 1.0}), PHOTO_STAGES, MIRROR, TILT),
 }
+
+
+def _start(recipe: Recipe, before: nn.Module | None) -> nn.Module | None:
+    """What a stage starts from: the network of the stage before, or a pretrained encoder where the recipe wants one."""
+    if before is None:
+        return pretrained(recipe) if recipe.options.get("encoder", "new") != "new" else None
+    network = recipe.build_model()
+    network.load_state_dict(before.state_dict())
+    return network
 
 
 def main() -> None:
@@ -114,9 +146,10 @@ def main() -> None:
     for number, stage in enumerate(training.stages, 1):
         train, valid = stage.images(stage.size)
         print(train.source)
+        recipe = replace(training.recipe, size=stage.size, options=training.recipe.options | stage.options)
         config = replace(stage.config, threads=options.threads)
         folder = paths.runs_dir() / "weights" / f"{options.name}-{number}"
-        run = fit(replace(training.recipe, size=stage.size), train, valid, config, folder, network)
+        run = fit(recipe, train, valid, config, folder, _start(recipe, network))
         if not run.finished:
             raise SystemExit("interrupted: the same command continues the training")
         network = load_weights(run.path / "best.safetensors")[0]

@@ -126,7 +126,7 @@ class ImageTree(Source):
         with open_files(path) as tree:
             for entry in tree.entries():
                 folder = PurePosixPath(entry.name) if entry.name.endswith("/") else PurePosixPath(entry.name).parent
-                if folder.parent.name in ("train", "test"):
+                if folder.parent.name in ("train", "valid", "test"):
                     if entry.status:
                         raise PictureError(f"{path}: {entry.name}", entry.status, entry.cause)
                     files = self.files.setdefault((folder.parent.name, folder.name), [])

@@ -112,19 +112,20 @@ class Residual(nn.Module):
 class PaddedNetwork(nn.Module):
     """Base of networks that take any H and W from 8 up: gray is padded, the output cropped, and mirrored if asked for.
 
-    A network sets these three, and computes padded gray (B, 1, H, W) -> (B, C, H / scale, W / scale) in ``_forward``.
+    A network sets these three, and computes padded gray (B, 1, H, W) -> (B, C, H / scale, W / scale) in ``_forward``, from gray
+    and from hints (B, 3, H, W) if it takes them.
     """
 
     multiple: int            # H and W are padded to multiples of this
     scale: int               # pixels along each side of what one value of the output covers
     mirror: bool             # in eval mode, average the outputs for the picture and for its mirror image
 
-    def forward(self, gray: Tensor) -> Tensor:
+    def forward(self, gray: Tensor, *hints: Tensor) -> Tensor:
         H, W = gray.shape[-2:]
-        gray = padded(gray, self.multiple)
-        output = self._forward(gray)
+        inputs = [padded(gray, self.multiple), *(F.pad(x, (0, -W % self.multiple, 0, -H % self.multiple)) for x in hints)]
+        output = self._forward(*inputs)
         if self.mirror and not self.training:
-            output = (output + self._forward(gray.flip(-1)).flip(-1)) / 2
+            output = (output + self._forward(*(x.flip(-1) for x in inputs)).flip(-1)) / 2
         return output[..., :-(-H // self.scale), :-(-W // self.scale)]
 
 

@@ -129,11 +129,13 @@ class ABClassification(Objective):
     "Long-tail learning via logit adjustment"). The loss, and the distribution that the network outputs, do not contain it.
 
     Raises:
-        UsageError: for a rebalance or a temperature outside of 0...1, or a tilt without the rarity of each bin.
+        UsageError: for a rebalance or a temperature outside of 0...1, a tilt without the rarity of each bin, or an even stride.
     """
 
     rebalance: float = 0.5                # lambda of equation 4; 1: common colors count as much as rare ones
     temperature: float = 0.38             # T of equation 5, from 0 (the mode: vivid) to 1 (the mean: dull)
+    stride: int = 1                       # the loss counts every n-th value of the output: neighbors hardly differ. Odd, or else
+                                          # it would meet only some places of the squares that a network enlarges
     tilt: float = 0.0                     # share of log(rarity) that is added to the logits in decode
     rarity: tuple[float, ...] = field(default=(), repr=False)                   # (Q,): rebalancing weight of each bin
     bin_weights: Tensor | None = field(default=None, repr=False, compare=False)     # (Q,): in the loss
@@ -146,6 +148,8 @@ class ABClassification(Objective):
                 raise UsageError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
         if len(self.rarity) not in (0, self.out_channels) or (self.tilt and not self.rarity):
             raise UsageError(f"a tilt needs the rarity of each of the {self.out_channels} bins, got {len(self.rarity)}")
+        if self.stride < 1 or self.stride % 2 == 0:
+            raise UsageError(f"stride must be 1, 3, 5 or another odd number, got {self.stride}")
 
     def with_temperature(self, temperature: float) -> "ABClassification":
         """Copy that decodes at another temperature."""
@@ -168,7 +172,10 @@ class ABClassification(Objective):
             raise UsageError(f"rebalance {self.rebalance} needs the frequencies of colors: call "
                              "objective.fitted_to(training images) first, or set rebalance to 1")
         _, ab = color.split_lab(rgb)
-        indices, shares = bins.soft_encode(average_patches(ab, output.shape[-2:]))       # (B,5,h,w) each
+        ab = average_patches(ab, output.shape[-2:])
+        if self.stride > 1:
+            output, ab = _every(self.stride, output), _every(self.stride, ab)
+        indices, shares = bins.soft_encode(ab)                                                        # (B,5,h,w) each
         cross_entropy = soft_cross_entropy(output, indices, shares)                                   # (B,h,w)
         if self.bin_weights is None:
             return cross_entropy.mean()
@@ -181,6 +188,11 @@ class ABClassification(Objective):
             logits = logits + self.tilt * torch.tensor(self.rarity).log().to(logits)[:, None, None]
         ab = bins.annealed_mean(logits, self.temperature)
         return color.join_lab(L, enlarge(ab, L.shape[-2:]))
+
+
+def _every(stride: int, x: Tensor) -> Tensor:
+    """Every n-th pixel, counted row by row: (B, C, H, W) -> (B, C, 1, H x W / n), in the memory layout channels-last."""
+    return x.flatten(2).movedim(1, 2)[:, ::stride].movedim(2, 1).unsqueeze(2)
 
 
 @dataclass(frozen=True)

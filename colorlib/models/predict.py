@@ -60,10 +60,14 @@ def batch_loss(model: nn.Module, rgb: Tensor, objective: Objective, precision: s
     Args:
         precision: of the network, as in ``output_in_precision``; the loss is computed in float32.
     """
-    return objective.loss(output_in_precision(model, color.to_gray(rgb), precision), rgb)
+    return objective.loss(output_in_precision(model, precision, color.to_gray(rgb)), rgb)
 
 
-def output_in_precision(model: nn.Module, gray: Tensor, precision: str) -> Tensor:
-    """Output (B, C, h, w) for gray (B, 1, H, W), computed in "float32", or in "bfloat16" where torch's autocast does so."""
-    with torch.autocast(gray.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-        return model(gray)
+def output_in_precision(model: nn.Module, precision: str, *inputs: Tensor) -> Tensor:
+    """Output (B, C, h, w) in "float32", or in "bfloat16" where torch's autocast computes so.
+
+    Args:
+        inputs: gray (B, 1, H, W), and hints (B, 3, H, W) for a network that takes them.
+    """
+    with torch.autocast(inputs[0].device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        return model(*inputs)

@@ -26,7 +26,9 @@ class TrainConfig:
     weight_decay: float = 0.0        # adamw: each step shrinks the weights by lr x this; others: added to the gradient
     schedule: str = "constant"       # or "one-cycle": the learning rate rises, then falls to zero by the last epoch
     ema: float = 0.0                 # above 0: decay of a running average of the weights, which is validated and kept
-    seed: int = 0                    # decides the first weights, the order of the images, flips and crops
+    aged: float = 0.0                # share of the images whose L is made to look old: grain, blur, fading, dust, borders
+    hinted: float = 0.0              # share of the images of which some colors are known, for networks that take hints
+    seed: int = 0                    # decides the first weights, the order of the images, flips, crops and all other changes
     precision: str = "auto"          # bfloat16 on processors that are fast in it, else float32
     threads: int | None = None       # CPU threads, at most one per available core; None: torch's setting
     micro_batch: int | None = None   # images of each part of a batch. None: half of a batch on a CPU, all on a GPU, or as many as fit
@@ -38,7 +40,7 @@ class TrainConfig:
         self._convert(("num_epochs", "batch_size", "log_every", "seed"), Integral, int, "a whole number")
         self._convert([name for name in ("threads", "micro_batch") if getattr(self, name) is not None], Integral, int,
                       "a whole number")
-        self._convert(("lr", "weight_decay", "ema", "save_seconds"), Real, float, "a number")
+        self._convert(("lr", "weight_decay", "ema", "aged", "hinted", "save_seconds"), Real, float, "a number")
         self._convert(("minutes",) if self.minutes is not None else (), Real, float, "a number")
         for name in ("num_epochs", "batch_size", "lr", "log_every", "minutes"):
             if getattr(self, name) is not None and not 0 < getattr(self, name) < float("inf"):
@@ -51,6 +53,9 @@ class TrainConfig:
                 raise UsageError(f"{name} must be 0 or more, got {getattr(self, name)}")
         if not 0 <= self.ema < 1:
             raise UsageError(f"ema must be from 0 to below 1, got {self.ema}")
+        for name in ("aged", "hinted"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise UsageError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
         for name, names in [("optimizer", OPTIMIZERS), ("precision", PRECISIONS), ("schedule", SCHEDULES)]:
             if getattr(self, name) not in names:
                 raise UsageError(f"{name} must be one of {', '.join(names)}, got {getattr(self, name)!r}")
@@ -67,4 +72,5 @@ class TrainConfig:
         """Settings that decide what a run computes: not its speed, nor its length if that can be changed later."""
         longer_is_another = self.schedule != "constant" or self.minutes
         irrelevant = {"threads", "save_seconds"} | (set() if longer_is_another else {"num_epochs"})
+        irrelevant |= {name for name in ("aged", "hinted") if not getattr(self, name)}      # as before there were these settings
         return {name: value for name, value in asdict(self).items() if name not in irrelevant}

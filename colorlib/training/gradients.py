@@ -22,28 +22,30 @@ class BatchGradients:
 
     Args:
         network: its parameters get the gradients, its buffers the statistics.
-        loss: (network, rgb (b,3,H,W) uint8) -> a scalar.
+        loss: (network, rgb (b,3,H,W) uint8, ...) -> a scalar.
         micro_batch: images of a part, at most.
         mapper: runs the parts: ``map``, or that of a pool of threads.
     """
 
-    def __init__(self, network: nn.Module, loss: Callable[[nn.Module, Tensor], Tensor], micro_batch: int,
+    def __init__(self, network: nn.Module, loss: Callable[..., Tensor], micro_batch: int,
                  mapper: Mapper = map):
         self.network, self.loss, self.micro_batch, self.mapper = network, loss, micro_batch, mapper
         self.parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
         self.distributed = process_state().num_processes > 1
         self.copies = [network]          # one for each part: they share the weights, and each has its own statistics
 
-    def __call__(self, rgb: Tensor, batch_size: int) -> Tensor:
+    def __call__(self, rgb: Tensor, batch_size: int, *others: Tensor) -> Tensor:
         """Set the gradients of the whole batch, and return its loss.
 
         Args:
             rgb: (b, 3, H, W) uint8, this process's images of the batch.
             batch_size: images of the batch in all processes.
+            others: (b, ...) whatever else the loss needs of each image.
         """
-        parts = rgb.tensor_split(-(-len(rgb) // self.micro_batch))       # equal: batch norm could not use one image
-        if len(parts) == 1 and not self.distributed:
-            loss, *gradients = self._loss_and_gradients(self.network, rgb, 1.0)
+        number = -(-len(rgb) // self.micro_batch)
+        parts = list(zip(*(tensor.tensor_split(number) for tensor in (rgb, *others)), strict=True))      # equal: batch norm
+        if len(parts) == 1 and not self.distributed:                                                     # could not use one image
+            loss, *gradients = self._loss_and_gradients(self.network, parts[0], 1.0)
         else:
             before = [buffer.clone() for buffer in self.network.buffers()]
             sums = self._sum_over_parts(parts, batch_size, before)
@@ -55,14 +57,14 @@ class BatchGradients:
             parameter.grad = _in_the_layout_of(parameter, gradient)
         return loss
 
-    def _sum_over_parts(self, parts: tuple[Tensor, ...], batch_size: int, before: list[Tensor]) -> list[Tensor]:
+    def _sum_over_parts(self, parts: list[tuple[Tensor, ...]], batch_size: int, before: list[Tensor]) -> list[Tensor]:
         """Loss, gradients and changes of the statistics, weighted by the part's images, added up in the order of the parts."""
         while len(self.copies) < len(parts):
             self.copies.append(_sharing_weights(self.network))
 
-        def compute(number_and_part: tuple[int, Tensor]) -> list[Tensor]:
+        def compute(number_and_part: tuple[int, tuple[Tensor, ...]]) -> list[Tensor]:
             number, part = number_and_part
-            network, weight = self.copies[number], len(part) / batch_size
+            network, weight = self.copies[number], len(part[0]) / batch_size
             if number:
                 for own, shared in zip(network.buffers(), before, strict=True):
                     own.copy_(shared)
@@ -76,8 +78,8 @@ class BatchGradients:
             sums = [total + term for total, term in zip(sums, terms, strict=True)]
         return sums
 
-    def _loss_and_gradients(self, network: nn.Module, rgb: Tensor, weight: float) -> list[Tensor]:
-        loss = weight * self.loss(network, rgb)
+    def _loss_and_gradients(self, network: nn.Module, part: tuple[Tensor, ...], weight: float) -> list[Tensor]:
+        loss = weight * self.loss(network, *part)
         return [loss.detach(), *torch.autograd.grad(loss, self.parameters, materialize_grads=True)]
 
 

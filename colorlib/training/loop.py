@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from colorlib.data.images import Images
-from colorlib.models.recipe import Recipe
+from colorlib.models.recipe import MODELS, Recipe
 from colorlib.system.distributed import process_state, rank_slice
 from colorlib.system.errors import RunError, UsageError
 from colorlib.system.heap import keep_freed_memory
@@ -56,7 +56,7 @@ def fit(recipe: Recipe, train: Images, valid: Images, config: TrainConfig | None
         WriteError: if ``run_dir`` is not writable.
         DataError: if the objective needs a feature network that is not available.
         UsageError: if there are fewer images, or a smaller batch, than processes; for images of another size than the
-            recipe's.
+            recipe's; for hints to a network that takes none.
         ValueError: if ``start`` is not the recipe's network.
     """
     config, processes = config or TrainConfig(), process_state()
@@ -128,6 +128,8 @@ def _train(trainer: Trainer, train: Images, valid: Images, gpu_pixels: Tensor | 
 
 
 def _expect_images(recipe: Recipe, train: Images, valid: Images, config: TrainConfig, processes: int) -> None:
+    if config.hinted and not getattr(MODELS[recipe.model], "takes_hints", False):
+        raise UsageError(f"the model {recipe.model!r} takes no hints: set hinted to 0, or take 'encoder-unet'")
     if config.batch_size < processes:
         raise UsageError(f"a batch of {config.batch_size} cannot be shared by {processes} processes")
     for name, images in [("train", train), ("valid", valid)]:

@@ -5,10 +5,10 @@ import math
 import time
 import warnings
 from dataclasses import asdict
-from functools import partial
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,17 +17,20 @@ from colorlib.data.images import Images, images_per_batch
 from colorlib.metrics.evaluation import measures_from_means
 from colorlib.metrics.probes import Batch, quick_probe
 from colorlib.models.objectives import Objective
-from colorlib.models.predict import batch_loss, eval_mode, output_in_precision
+from colorlib.models.predict import eval_mode, output_in_precision
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import pack_weights
 from colorlib.system.distributed import process_state, rank_slice, sum_over_processes
 from colorlib.system.errors import RunError, WriteError
 from colorlib.system.processor import Mapper
+from colorlib.training.augmentation import augmented
 from colorlib.training.config import TrainConfig
 from colorlib.training.footprint import Plan, weight_bytes
 from colorlib.training.gradients import BatchGradients
 from colorlib.training.optimizers import OPTIMIZERS, SCHEDULES, update_ema
 from colorlib.training.runs import Run, RunDir, as_csv, parse_history
+
+CHANGES = 0xC4A6     # first word of the seeds of changes to photos, as ORDER and AUGMENTATION in data/images.py
 
 
 class Trainer:
@@ -50,8 +53,7 @@ class Trainer:
         self.num_images, self.steps_per_epoch = len(train), train.steps(config.batch_size)
         self.total_steps = config.num_epochs * self.steps_per_epoch
         self.mapper = mapper
-        self.gradients = BatchGradients(network, partial(batch_loss, objective=objective, precision=plan.precision),
-                                        plan.micro_batch, mapper)
+        self.gradients = BatchGradients(network, self._loss, plan.micro_batch, mapper)
         self.ema_network = copy.deepcopy(network).requires_grad_(False) if config.ema else None
         self.optimizer = OPTIMIZERS[config.optimizer](
             network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
@@ -98,13 +100,23 @@ class Trainer:
         """Take one step on this process's share of a batch, rgb (b,3,H,W) uint8."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr
-        loss = self.gradients(rgb.to(self.processes.device, non_blocking=True), self.batch_size)
+        loss = self.gradients(rgb.to(self.processes.device, non_blocking=True), self.batch_size, self._keys())
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.ema_network:
             update_ema(self.ema_network, self.network, self.config.ema, self.step)
         self.unfetched_losses.append(loss)
         self.step += 1
+
+    def _keys(self) -> Tensor:
+        """(b,) int64: what happens to each of this process's photos of the step, as a pure function of seed and step."""
+        generator = np.random.default_rng([CHANGES, self.config.seed, self.step])
+        return torch.from_numpy(generator.integers(2**63, size=self.batch_size)[rank_slice(self.batch_size)])
+
+    def _loss(self, network: nn.Module, rgb: Tensor, keys: Tensor) -> Tensor:
+        """Loss of a part of a batch."""
+        rgb, *inputs = augmented(rgb, keys, self.config.aged, self.config.hinted)
+        return self.objective.loss(output_in_precision(network, self.plan.precision, *inputs), rgb)
 
     def save_or_fetch(self, stop: bool) -> bool:
         """Between two steps: fetch losses or save, if it is time. Returns whether to stop; all processes agree.
@@ -184,7 +196,7 @@ class Trainer:
         """Columns of ``quick_probe`` and the loss for some images."""
         rgb = rgb.to(self.processes.device)
         gray = color.to_gray(rgb)
-        output = output_in_precision(self.evaluated_network, gray, self.plan.precision)
+        output = output_in_precision(self.evaluated_network, self.plan.precision, gray)
         loss = self.objective.loss(output, rgb).expand(len(rgb))
         return quick_probe(Batch(self.objective.decode(output, 100 * gray), rgb)) | {"loss": loss}
 

@@ -12,7 +12,7 @@ from tiny import EVERYTHING
 from torch import nn
 
 from colorlib.models.encoder import EfficientNetLite0
-from colorlib.models.encoder_unet import ENCODERS, EncoderUNet
+from colorlib.models.encoder_unet import ENCODERS, EncoderUNet, _mean_of_hints
 from colorlib.models.encoder_weights import PACKAGE, pretrained, with_names_of
 from colorlib.models.predict import eval_mode
 from colorlib.models.recipe import Recipe
@@ -75,6 +75,36 @@ def test_a_mirrored_picture_gets_mirrored_colors():
         assert not torch.allclose(model._forward(gray.flip(-1)), model._forward(gray).flip(-1), atol=1e-3)
 
 
+def test_a_network_that_has_not_learned_hints_ignores_them():
+    model, gray, hints = with_statistics(network()), torch.rand(2, 1, 40, 50), torch.rand(2, 3, 40, 50)
+    with eval_mode(model):
+        assert torch.equal(model(gray, hints), model(gray))
+
+
+def test_a_hint_acts_where_it_is():
+    """Of two hints with the same color, one in another corner gives another output; mirrored, the mirrored output."""
+    model = with_statistics(network(mirror=True))
+    for convolution in model.hints:
+        nn.init.normal_(convolution.weight)
+    gray, hints = torch.rand(1, 1, 64, 64), torch.zeros(2, 1, 3, 64, 64)
+    hints[0, :, :, 3:6, 50:54] = hints[1, :, :, 40:43, 10:14] = torch.tensor([0.5, -0.2, 1])[:, None, None]
+    with eval_mode(model):
+        none, corner, elsewhere = model(gray), model(gray, hints[0]), model(gray, hints[1])
+        torch.testing.assert_close(model(gray.flip(-1), hints[0].flip(-1)), corner.flip(-1))
+    changed, other = (corner - none).abs().sum((0, 1)), (elsewhere - none).abs().sum((0, 1))
+    assert changed[:8, 20:].mean() > 2 * other[:8, 20:].mean()
+    assert not torch.allclose(corner, elsewhere)
+
+
+def test_each_square_of_a_level_gets_the_mean_of_its_hints():
+    hints = torch.zeros(1, 3, 4, 4)
+    hints[0, :, 0, 0], hints[0, :, 1, 0] = torch.tensor([0.2, -0.4, 1]), torch.tensor([0.4, 0, 1])
+    hints[0, :, 3, 3] = torch.tensor([1, 0.5, 1])
+    expected = torch.tensor([[[0.3, 0], [0, 1]], [[-0.2, 0], [0, 0.5]], [[1, 0], [0, 1]]])
+    torch.testing.assert_close(_mean_of_hints(hints, 2)[0], expected)
+    torch.testing.assert_close(_mean_of_hints(hints, 4).flatten(), torch.tensor([1.6 / 3, 0.1 / 3, 1]))
+
+
 def test_every_map_of_a_new_encoder_is_alive():
     """Without statistics that fit, each stage would divide the deviation by ten."""
     model = network().train()
@@ -87,10 +117,12 @@ def test_what_learns(encoder):
     """From the first step on, also in a loop of one's own that never calls train()."""
     model = network(encoder)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    model(torch.rand(4, 1, 64, 64)).square().sum().backward()
+    model(torch.rand(4, 1, 64, 64), torch.rand(4, 3, 64, 64)).square().sum().backward()
     changed = {name.split(".")[0] for name, tensor in model.state_dict().items() if not torch.equal(tensor, before[name])}
     assert changed == {"skips", "blocks"} | ({"encoder"} if encoder == "new" else set()), "statistics"
-    assert all((weight.grad is None) == (encoder == "frozen") for weight in model.encoder.parameters())
+    edges = ("conv_stem", "bn1", "blocks.0", "blocks.1")
+    assert all((weight.grad is None) == (encoder == "frozen" or (encoder == "tuned" and name.startswith(edges)))
+               for name, weight in model.encoder.named_parameters())
     assert all(weight.grad is not None for name, weight in model.named_parameters() if not name.startswith("encoder."))
 
 
@@ -147,7 +179,7 @@ def test_a_frozen_encoder_stays_to_the_bit_and_a_tuned_one_keeps_its_statistics(
         changed = {name for name in before if not torch.equal(before[name], after[name])}
         assert any(name.startswith("blocks.") for name in changed)
         assert not any(name.startswith("encoder.") and (mode == "frozen" or "running" in name) for name in changed)
-        assert ("encoder.conv_stem.weight" in changed) == (mode == "tuned")
+        assert ("encoder.blocks.2.0.conv_pw.weight" in changed) == (mode == "tuned")
 
 
 def test_a_weights_file_needs_no_package(samples, tmp_path, monkeypatch):

@@ -99,6 +99,18 @@ def test_a_classifier_may_answer_with_a_value_for_each_patch():
     assert ABClassification(1).decode(small, 100 * color.to_gray(RGB)).shape == RGB.shape
 
 
+def test_a_stride_leaves_values_out_of_the_loss():
+    output = torch.randn(2, 261, 16, 16, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    ABClassification(1, stride=3).loss(output, RGB).backward()
+    counted = output.grad.abs().sum((0, 1)).flatten().nonzero().flatten()
+    assert counted.tolist() == list(range(0, 256, 3))
+    numbers, shares = bins.soft_encode(ab_of(RGB))
+    terms = -(torch.zeros(2, 261, 16, 16).scatter(1, numbers, shares) * output.log_softmax(1)).sum(1)
+    assert ABClassification(1, stride=3).loss(output, RGB).item() == pytest.approx(terms.flatten(1)[:, ::3].mean().item(), rel=1e-3)
+    with pytest.raises(ValueError, match="odd number, got 2"):
+        ABClassification(stride=2)
+
+
 def test_a_certain_classifier_decodes_to_its_bin_at_any_temperature():
     where = int((bins.bin_centers() == torch.tensor([20.0, 30.0])).all(1).nonzero())
     L = torch.full((1, 1, 4, 4), 60.0)
