@@ -121,7 +121,8 @@ TRAININGS: Mapping[str, Training] = {
         Recipe("unet", "bins", 32, VIVID, {"rebalance": 1.0}), (Stage(32, cifar, one_cycle(20)),), MIRROR, TILT),
     "photos": Training(Recipe("unet", "ab-l1", 128, QUICK), PHOTO_STAGES, MIRROR),
     "world": Training(Recipe("encoder-unet", "bins", 128, {"encoder": "tuned"}, BINS), (
-        Stage(128, collected, replace(one_cycle(1, 0.002, 32), minutes=20), {"encoder": "frozen"}),)),
+        Stage(128, collected, replace(one_cycle(1, 0.002, 32), minutes=20), {"encoder": "frozen"}),
+        Stage(128, collected, replace(one_cycle(1, 0.001, 32), weight_decay=0.01, aged=0.4, hinted=0.5)))),
     "photos-vivid": Training(
         Recipe("unet", "bins", 128, QUICK | {"full_size": False}, {"rebalance": 1.0}), PHOTO_STAGES, MIRROR, TILT),
 }

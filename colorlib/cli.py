@@ -178,7 +178,8 @@ def _add_colorize(commands: argparse._SubParsersAction) -> None:
     add("-o", "--out", required=True, metavar="DIR|FILE", help="where to write the results; - writes a pipe")
     add("--weights", default="photos", metavar="NAME|FILE",
         help="photos (default), photos-vivid, cifar, cifar-vivid, study, or a weights file")
-    add("--temperature", type=float, metavar="T", help="for weights that classify: 0 is vivid, 1 is cautious")
+    add("--vividness", type=float, metavar="V",
+        help="0 is cautious, 1 is bold (default: that of the weights; for photos, cifar-vivid and others that predict a distribution)")
     add("--saturation", type=float, default=1.0, metavar="S", help="factor for the colors (default: %(default)s)")
     add("--format", metavar="NAME", help="jpeg, png, webp or tiff (default: the format of the input, else png)")
     add("--compare", action="store_true", help="put the gray photo on the left of the result")
@@ -186,7 +187,7 @@ def _add_colorize(commands: argparse._SubParsersAction) -> None:
 
 
 def _colorize(options: argparse.Namespace) -> int:
-    coloring = cl.colorize.ColorizeOptions(options.temperature, options.saturation, options.format, options.compare,
+    coloring = cl.colorize.ColorizeOptions(options.vividness, options.saturation, options.format, options.compare,
                                            options.overwrite)
     if "-" in (options.out, *options.inputs):
         if options.inputs != ["-"] or options.out != "-":

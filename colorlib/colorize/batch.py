@@ -26,18 +26,18 @@ class ColorizeOptions:
     """How to color photos and write the results.
 
     Raises:
-        UsageError: for a temperature, saturation or format that is not allowed.
+        UsageError: for a vividness, saturation or format that is not allowed.
     """
 
-    temperature: float | None = None     # 0 (vivid) to 1 (cautious), for weights that predict a distribution
+    vividness: float | None = None       # 0 (cautious) to 1 (bold), for weights that predict a distribution
     saturation: float = 1.0              # factor for the colors
     format: str | None = None            # a key of EXTENSIONS; None: the format of the input if it is a key, else PNG
     compare: bool = False                # put the gray photo on the left of the result
     overwrite: bool = False              # replace outputs that exist; inputs are never replaced
 
     def __post_init__(self):
-        if self.temperature is not None and not 0 <= self.temperature <= 1:
-            raise UsageError(f"temperature must be from 0 (vivid) to 1 (cautious), got {self.temperature}")
+        if self.vividness is not None and not 0 <= self.vividness <= 1:
+            raise UsageError(f"vividness must be from 0 (cautious) to 1 (bold), got {self.vividness}")
         check_saturation(self.saturation)
         if self.format not in (None, *EXTENSIONS):
             raise UsageError(f"format must be one of {', '.join(EXTENSIONS)}, got {self.format!r}")
@@ -102,10 +102,10 @@ def color_files(tasks: list[Task], colorizer: Colorizer, options: ColorizeOption
         The outcome of each task, as soon as it is known.
 
     Raises:
-        UsageError: for a temperature, if the weights predict no distribution.
+        UsageError: for a vividness, if the weights predict no distribution.
     """
-    if options.temperature is not None:
-        colorizer.objective.with_temperature(options.temperature)
+    if options.vividness is not None:
+        colorizer.objective.with_vividness(options.vividness)
     inputs, targets = {_real_path(task.source) for task in tasks}, Counter(task.target for task in tasks)
     for source, target, problem in tasks:
         if problem:
@@ -139,7 +139,7 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeO
         decoded = decode(data, name, keep_alpha=True, max_bytes=MAX_BYTES)
     input_format = decoded.format.lower()
     file_format = options.format or (input_format if input_format in EXTENSIONS else "png")
-    result = colorizer(decoded.image, options.temperature, options.saturation)
+    result = colorizer(decoded.image, options.vividness, options.saturation)
     if options.compare:
         pair = gray_copy(decoded.image).crop((0, 0, 2 * result.width, result.height))      # the right half is empty
         pair.paste(result, (result.width, 0))

@@ -41,13 +41,13 @@ class Colorizer:
         self.objective = self.recipe.build_objective()
         self.size = size or self.recipe.size
 
-    def __call__(self, image: Image.Image, temperature: float | None = None, saturation: float = 1.0) -> Image.Image:
+    def __call__(self, image: Image.Image, vividness: float | None = None, saturation: float = 1.0) -> Image.Image:
         """Color one photo from its L; any color that it has is ignored.
 
         Args:
             image: anything that Pillow opens. It is turned upright, converted to sRGB, and keeps its transparency; of
                 an animation the first picture is used.
-            temperature: 0 (vivid) to 1 (cautious), for weights that predict a distribution.
+            vividness: 0 (cautious) to 1 (bold), for weights that predict a distribution; None: that of the weights.
             saturation: factor for the colors: 0 is gray, 1 leaves them as predicted.
 
         Returns:
@@ -55,9 +55,9 @@ class Colorizer:
             is that of the input, to 1 unit, wherever the color is inside sRGB.
 
         Raises:
-            UsageError: for a temperature outside of 0...1 or for weights without one, or a saturation below 0.
+            UsageError: for a vividness outside of 0...1 or for weights without one, or a saturation below 0.
         """
-        objective = self.objective if temperature is None else self.objective.with_temperature(temperature)
+        objective = self.objective if vividness is None else self.objective.with_vividness(vividness)
         check_saturation(saturation)
         photo, _ = upright_srgb(image, keep_alpha=True)
         with torch.inference_mode():
@@ -65,10 +65,10 @@ class Colorizer:
             _, ab = color.split_lab(objective.decode(output, L))
             return render_full_size(photo, *local_linear_fit(L, ab), saturation)
 
-    def batch(self, images: Iterable[Image.Image], temperature: float | None = None,
+    def batch(self, images: Iterable[Image.Image], vividness: float | None = None,
               saturation: float = 1.0) -> Iterator[Image.Image]:
         """Color several photos, one after another; arguments as for a call."""
-        return (self(image, temperature, saturation) for image in images)
+        return (self(image, vividness, saturation) for image in images)
 
     @torch.inference_mode()
     def uncertainty(self, image: Image.Image) -> Tensor:
@@ -82,7 +82,7 @@ class Colorizer:
         """
         if self.objective.temperature is None:
             raise UsageError(f"weights with the objective {self.recipe.objective} predict one color per pixel, not a "
-                             "distribution: use other weights, such as photos-vivid")
+                             "distribution: use other weights, such as photos")
         photo, _ = upright_srgb(image)
         L, output = self.lightness_and_output(photo)
         return enlarge(bins.entropy(output), L.shape[-2:])[0, 0]

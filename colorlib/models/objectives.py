@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -27,6 +28,7 @@ class Objective(ABC):
 
     out_channels: int
     temperature: float | None = None      # None: the objective predicts colors, not a distribution
+    vividness: float | None = None        # None: no vividness was chosen, or the objective predicts colors
 
     @abstractmethod
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
@@ -46,8 +48,15 @@ class Objective(ABC):
         Raises:
             UsageError: if the objective has no temperature.
         """
-        raise UsageError("only weights that predict a distribution have a temperature, such as cifar-vivid and "
-                         "photos-vivid")
+        raise UsageError("only weights that predict a distribution have a temperature, such as cifar-vivid and photos")
+
+    def with_vividness(self, vividness: float) -> "Objective":
+        """Copy that decodes more or less boldly: 0 has the least error, 1 the most color.
+
+        Raises:
+            UsageError: if the objective predicts colors, or for a vividness outside of 0...1.
+        """
+        raise UsageError("only weights that predict a distribution have a vividness, such as cifar-vivid and photos")
 
     def fitted_to(self, images: Images) -> "Objective":
         """Copy with everything that the loss needs from the training images; by default the objective itself."""
@@ -128,8 +137,11 @@ class ABClassification(Objective):
     A ``tilt`` rebalances after training instead: ``decode`` adds tilt x log(rarity) to the logits (Menon et al. 2021,
     "Long-tail learning via logit adjustment"). The loss, and the distribution that the network outputs, do not contain it.
 
+    A ``vividness`` chooses both, tilt and temperature, at a place along a ``curve``, in place of those that are set.
+
     Raises:
-        UsageError: for a rebalance or a temperature outside of 0...1, a tilt without the rarity of each bin, or an even stride.
+        UsageError: for a rebalance, a temperature or a vividness outside of 0...1, a tilt without the rarity of each bin, or an
+            even stride.
     """
 
     rebalance: float = 0.5                # lambda of equation 4; 1: common colors count as much as rare ones
@@ -138,22 +150,33 @@ class ABClassification(Objective):
                                           # it would meet only some places of the squares that a network enlarges
     tilt: float = 0.0                     # share of log(rarity) that is added to the logits in decode
     rarity: tuple[float, ...] = field(default=(), repr=False)                   # (Q,): rebalancing weight of each bin
+    vividness: float | None = None        # place along the curve, from 0 to 1
+    curve: tuple[tuple[float, float], ...] = ((0, 1), (0, 0))           # tilt and temperature, at equal steps of vividness
     bin_weights: Tensor | None = field(default=None, repr=False, compare=False)     # (Q,): in the loss
     out_channels: ClassVar[int] = 261                                           # len(bins.bin_centers())
 
     def __post_init__(self):
         object.__setattr__(self, "rarity", tuple(self.rarity))                  # JSON has lists
-        for name in ("rebalance", "temperature"):
-            if not 0 <= getattr(self, name) <= 1:
+        object.__setattr__(self, "curve", tuple(map(tuple, self.curve)))
+        for name in ("rebalance", "temperature", "vividness"):
+            if getattr(self, name) is not None and not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
+        if self.vividness is not None:
+            places, curve = np.linspace(0, 1, len(self.curve)), np.array(self.curve)
+            for column, name in enumerate(("tilt", "temperature")):
+                object.__setattr__(self, name, float(np.interp(self.vividness, places, curve[:, column])))
         if len(self.rarity) not in (0, self.out_channels) or (self.tilt and not self.rarity):
             raise UsageError(f"a tilt needs the rarity of each of the {self.out_channels} bins, got {len(self.rarity)}")
         if self.stride < 1 or self.stride % 2 == 0:
             raise UsageError(f"stride must be 1, 3, 5 or another odd number, got {self.stride}")
 
     def with_temperature(self, temperature: float) -> "ABClassification":
-        """Copy that decodes at another temperature."""
-        return replace(self, temperature=temperature)
+        """Copy that decodes at another temperature, without a vividness."""
+        return replace(self, temperature=temperature, vividness=None)
+
+    def with_vividness(self, vividness: float) -> "ABClassification":
+        """Copy that decodes at another place of the curve."""
+        return replace(self, vividness=vividness)
 
     def fitted_to(self, images: Images) -> "ABClassification":
         """Copy with the weight of each bin in the loss, from the colors of the images."""
@@ -226,9 +249,18 @@ class Perceptual(Objective):
         """Temperature of the base."""
         return self.base.temperature
 
+    @property
+    def vividness(self) -> float | None:
+        """Vividness of the base."""
+        return self.base.vividness
+
     def with_temperature(self, temperature: float) -> "Perceptual":
         """Copy whose base decodes at another temperature."""
         return replace(self, base=self.base.with_temperature(temperature))
+
+    def with_vividness(self, vividness: float) -> "Perceptual":
+        """Copy whose base decodes at another vividness."""
+        return replace(self, base=self.base.with_vividness(vividness))
 
     def frozen_networks(self) -> list[nn.Module]:
         """Load the feature network."""

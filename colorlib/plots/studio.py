@@ -60,8 +60,7 @@ class Studio:
         self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
         self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", **wide)
         self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", **wide)
-        self.temperature = ipywidgets.FloatSlider(self._default_temperature or 0, min=0, max=1, step=0.02,
-                                                  description="temperature", **wide)
+        self.vividness = ipywidgets.FloatSlider(self._default_vividness, min=0, max=1, step=0.05, description="vividness", **wide)
         self.uncertainty = ipywidgets.Checkbox(False, description="show where the network is uncertain", indent=False,
                                                layout={"width": "auto"})
         self.picture = ipywidgets.Image(format="png")
@@ -70,7 +69,7 @@ class Studio:
         self.data, self.name, self.photo = b"", "", None
         for widget, handler in [(self.upload, self._on_upload), (self.sample, self._on_sample),
                                 (self.folder, self._on_folder), (self.weights, self._on_weights),
-                                (self.saturation, self._colorize), (self.temperature, self._colorize),
+                                (self.saturation, self._colorize), (self.vividness, self._colorize),
                                 (self.compare, self._draw), (self.uncertainty, self._draw)]:
             widget.observe(handler, "value")
         self.button.on_click(self._on_full_size)
@@ -80,7 +79,7 @@ class Studio:
     def page(self) -> ipywidgets.Widget:
         """All widgets in one box."""
         top = ipywidgets.HBox([self.upload, self.sample, self.folder, self.weights], layout={"flex_flow": "row wrap"})
-        return Interactive([top, self.message, self.picture, self.compare, self.saturation, self.temperature,
+        return Interactive([top, self.message, self.picture, self.compare, self.vividness, self.saturation,
                             self.uncertainty, ipywidgets.HBox([self.button, self.download])], self.picture.value)
 
     @property
@@ -123,16 +122,16 @@ class Studio:
 
     @_shows_errors
     def _on_weights(self) -> None:
-        if self._default_temperature in (None, self.temperature.value):
+        if self._default_vividness == self.vividness.value:
             self._colorize()
         else:
-            self.temperature.value = self._default_temperature         # which calls _colorize
+            self.vividness.value = self._default_vividness         # which calls _colorize
 
     @_shows_errors
     def _colorize(self) -> None:
         if self.photo is not None:                       # the first file may be unreadable
-            self.temperature.disabled = self.uncertainty.disabled = self._default_temperature is None
-            self.colored = self.colorizer(self.photo, self._chosen_temperature, self.saturation.value)
+            self.vividness.disabled = self.uncertainty.disabled = self.colorizer.objective.temperature is None
+            self.colored = self.colorizer(self.photo, self._chosen_vividness, self.saturation.value)
             self.download.value = ""                     # it has other settings
             self._draw()
 
@@ -148,17 +147,18 @@ class Studio:
             self.picture.value = buffer.getvalue()
 
     @property
-    def _default_temperature(self) -> float | None:
-        """Temperature of the weights, or None if they predict one color per pixel."""
-        return self.colorizer.objective.temperature
+    def _default_vividness(self) -> float:
+        """Vividness of the weights, or the middle if none was chosen for them."""
+        vividness = self.colorizer.objective.vividness
+        return 0.5 if vividness is None else vividness
 
     @property
-    def _chosen_temperature(self) -> float | None:
-        return None if self._default_temperature is None else self.temperature.value
+    def _chosen_vividness(self) -> float | None:
+        return None if self.vividness.disabled else self.vividness.value
 
     @_shows_errors
     def _on_full_size(self) -> None:
-        options = ColorizeOptions(self._chosen_temperature, self.saturation.value, "jpeg")
+        options = ColorizeOptions(self._chosen_vividness, self.saturation.value, "jpeg")
         colored, _ = color_bytes(self.data, self.name, self.colorizer, options)
         link = base64.b64encode(colored).decode()
         name = escape(f"{Path(self.name).stem}-in-color.jpg")

@@ -86,15 +86,15 @@ def test_saturation_zero_gives_gray(painter, album, tmp_path):
     assert colors[1] > 0
 
 
-def test_the_option_temperature_reaches_the_network(album, tmp_path):
+def test_the_option_vividness_reaches_the_network(album, tmp_path):
     with Image.open(album / "c.gif") as image:
         photo = image.convert("RGB")
-    for temperature in (0, 1):
-        out = tmp_path / f"{temperature}.png"
-        assert main(["colorize", "--weights", "photos-vivid", str(album / "c.gif"), "-o", str(out), "--temperature",
-                     str(temperature)]) == 0
+    for vividness in (0, 1):
+        out = tmp_path / f"{vividness}.png"
+        assert main(["colorize", "--weights", "photos-vivid", str(album / "c.gif"), "-o", str(out), "--vividness",
+                     str(vividness)]) == 0
         with Image.open(out) as image:
-            assert np.array_equal(image, Colorizer("photos-vivid")(photo, temperature))
+            assert np.array_equal(image, Colorizer("photos-vivid")(photo, vividness))
     assert (tmp_path / "0.png").read_bytes() != (tmp_path / "1.png").read_bytes()
 
 
@@ -202,8 +202,8 @@ def test_a_file_that_is_gone_fails_alone(painter, album, tmp_path):
     (["README.md", "-o", ""], 2, "the output has no name"),
     (["-", "-o", "out.png"], 2, "a pipe needs - as the only input"),
     (["README.md", "-o", "out.png", "--format", "webp"], 2, "an output must end with .webp"),
-    (["README.md", "-o", "out/", "--temperature", "0.5"], 2, "only weights that predict a distribution"),
-    (["README.md", "-o", "out/", "--temperature", "3"], 2, "temperature must be from 0"),
+    (["README.md", "-o", "out/", "--vividness", "0.5"], 2, "only weights that predict a distribution"),
+    (["README.md", "-o", "out/", "--vividness", "3"], 2, "vividness must be from 0"),
     (["README.md", "-o", "out/", "--saturation", "-1"], 2, "saturation must be 0 or more"),
     (["README.md", "-o", "out/", "--format", "bmp"], 2, "format must be one of jpeg, png, webp, tiff, got 'bmp'"),
 ])

@@ -1,5 +1,7 @@
 """Losses by hand, decoding against scikit-image."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import skimage.color
@@ -187,6 +189,23 @@ def test_a_tilt_changes_the_colors_by_bayes_rule():
     tilted = ABClassification(1, 1, tilt=0.5, rarity=RARITY.tolist())
     rgb = tilted.decode(logits.expand(1, 261, 8, 8), torch.full((1, 1, 8, 8), 50.0))
     np.testing.assert_allclose(skimage.color.rgb2lab(rgb[0].numpy(), channel_axis=0)[1:, 3, 3], expected, atol=0.05)
+
+
+def test_vividness_is_a_place_along_the_curve():
+    curve = ((0.0, 0.8), (0.5, 0.6), (1.0, 0.1))
+    objective = ABClassification(1, tilt=0.3, rarity=RARITY.tolist(), curve=curve)
+    assert (objective.tilt, objective.temperature, objective.vividness) == (0.3, 0.38, None), "no vividness: as it was set"
+    for vividness, tilt, temperature in [(0, 0, 0.8), (0.25, 0.25, 0.7), (0.5, 0.5, 0.6), (0.9, 0.9, 0.2), (1, 1, 0.1)]:
+        chosen = objective.with_vividness(vividness)
+        assert (chosen.tilt, chosen.temperature) == pytest.approx((tilt, temperature))
+        assert Recipe("unet", "bins", settings={"rarity": RARITY.tolist(), "curve": curve, "vividness": vividness, "rebalance": 1.0}
+                      ).build_objective() == replace(chosen)
+    assert chosen.with_temperature(0.3).vividness is None
+    assert Perceptual(objective).with_vividness(0.5).temperature == pytest.approx(0.6)
+    with pytest.raises(UsageError, match="vividness must be from 0 to 1, got 1.5"):
+        objective.with_vividness(1.5)
+    with pytest.raises(UsageError, match="have a vividness, such as"):
+        ABRegression().with_vividness(0.5)
 
 
 def test_a_tilt_is_no_part_of_the_loss():

@@ -153,7 +153,7 @@ def test_the_picture_is_the_colorizers_with_these_settings(studio):
     studio.saturation.value = 0.3
     assert np.array_equal(seen(studio), expected(None, 0.3))
     studio.weights.value = studio.weights.options[1]
-    studio.temperature.value = 0.9
+    studio.vividness.value = 0.9
     assert np.array_equal(seen(studio), expected(0.9, 0.3))
 
 
@@ -178,11 +178,11 @@ def test_sliders_wait_for_a_photo_that_can_be_opened(weights, tmp_path):
     assert seen(studio).shape == (30, 60, 3)
 
 
-def test_only_weights_with_a_distribution_have_a_temperature(studio):
-    assert studio.temperature.disabled
+def test_only_weights_with_a_distribution_have_a_vividness(studio):
+    assert studio.vividness.disabled
     studio.weights.value = studio.weights.options[1]
-    assert not studio.temperature.disabled
-    assert studio.temperature.value == 0.38
+    assert not studio.vividness.disabled
+    assert studio.vividness.value == 0.5
     assert not studio.uncertainty.disabled
 
 
@@ -203,6 +203,6 @@ def test_the_download_is_the_photo_at_its_full_size(studio, weights):
 
 def test_ranges_of_the_sliders(studio):
     ends = {slider.description: (slider.min, slider.max) for slider in
-            (studio.compare, studio.saturation, studio.temperature)}
-    assert ends == {"gray to color": (0, 1), "saturation": (0, 2), "temperature": (0, 1)}
+            (studio.compare, studio.saturation, studio.vividness)}
+    assert ends == {"gray to color": (0, 1), "saturation": (0, 2), "vividness": (0, 1)}
     assert (studio.compare.value, studio.saturation.value) == (1, 1), "in color, as the network said"
