@@ -169,13 +169,13 @@ def samples(size: int) -> tuple[Images, Images]:
 
 
 PLAIN, GRAPHS = Way("plain"), Way("CUDA graphs", GraphTrainer, needs_gpu=True)
-NETWORKS = {name: TRAININGS[name].recipe for name in ("study", "photos")}
+NETWORKS = {"study": TRAININGS["study"].recipe, "unet": Recipe("unet", "ab-l1", 128, {"width": 32, "depth": 4, "patch": 2})}
 ON_CIFAR = (
     *(Attempt("UNet of quality.py", quality.RECIPE, replace(quality.CONFIG, num_epochs=epochs, batch_size=128), plain_cifar,
               num_images) for num_images, epochs in [(11_000, 1), (22_000, 1), (None, 1), (None, 2), (None, 4)]),
     *(Attempt("cifar", TRAININGS["cifar"].recipe, one_cycle(epochs), cifar) for epochs in (8, 24)),
 )
-ON_ANIMALS = [Attempt("photos", NETWORKS["photos"], one_cycle(epochs, batch_size=64), animals) for epochs in (1, 2, 4, 8, 16)]
+ON_ANIMALS = [Attempt("unet", NETWORKS["unet"], one_cycle(epochs, batch_size=64), animals) for epochs in (1, 2, 4, 8, 16)]
 FULL = Size(
     NETWORKS, (64, 256, 1024), (PLAIN, GRAPHS, Way("torch.compile", CompiledTrainer)), num_photos=16_384, seconds=2,
     series=[Series("CIFAR-10, 32 px", 0.7, ON_CIFAR, {8.0: 10}), Series("Animals-10, 128 px", 1, ON_ANIMALS)])

@@ -1,7 +1,8 @@
 """Train the weights that come with colorlib: ``python benchmarks/train_weights.py NAME``; takes up to an hour.
 
 After a kill, the same command continues the training. At the end the weights with the lowest validation loss are written in
-float16 to ``colorlib/models/trained/NAME.safetensors``; measure them with ``colorlib evaluate``.
+float16 to ``colorlib/models/trained/NAME.safetensors``; ``vividness.py`` chooses the curve of those that predict a
+distribution. Measure them with ``colorlib evaluate``.
 """
 
 import argparse
@@ -14,7 +15,6 @@ import numpy as np
 from torch import nn
 
 from colorlib import data
-from colorlib.color import bins
 from colorlib.data.images import Images
 from colorlib.data.prepare import prepare
 from colorlib.data.readers import ImageTree
@@ -46,15 +46,6 @@ class Training:
     recipe: Recipe                           # with the size of the last stage
     stages: tuple[Stage, ...]
     options: Mapping[str, Any] = field(default_factory=dict)        # set in the network after training
-    tilt: float = 0                          # factor of log(rarity) that decoding adds to the logits
-
-    def shipped(self, train: Images) -> Recipe:
-        """Recipe in the weights file, with the rarity of colors in the images of the last stage."""
-        recipe = replace(self.recipe, options=self.recipe.options | self.options)
-        if not self.tilt:
-            return recipe
-        rarity = bins.rebalancing_weights(bins.smoothed_prior(bins.count_bins(train.in_order())))
-        return replace(recipe, settings=recipe.settings | {"tilt": self.tilt, "rarity": rarity.tolist()})
 
 
 def one_cycle(num_epochs: int, lr: float = 0.003, batch_size: int = 128) -> TrainConfig:
@@ -105,26 +96,17 @@ def _joined(first: Images, second: Images) -> Images:
 
 
 SHARP = {"width": 32, "depth": 4}                                             # sees every pixel
-QUICK = {"width": 32, "depth": 4, "patch": 2}                                 # sees patches of 2 x 2
-VIVID = {"width": 64, "depth": 3, "patch": 2, "full_size": False}
+VIVID = {"width": 64, "depth": 3, "patch": 2, "full_size": False}             # sees patches of 2 x 2
 MIRROR = {"mirror": True}                                                     # twice the time, a little better
-TILT = 0.75                  # validation photos are then as colorful as the truth, at Zhang's temperature of 0.38
-PHOTO_STAGES = (Stage(32, cifar, one_cycle(10)), Stage(64, photos, one_cycle(20, 0.002, 64)),
-                Stage(128, photos, one_cycle(10, 0.001, 32)))
-
 BINS = {"rebalance": 1.0, "stride": 3}
+ADAPT = replace(one_cycle(1, 0.001, 32), weight_decay=0.01, aged=0.4, hinted=0.5)
 
 TRAININGS: Mapping[str, Training] = {
     "study": Training(Recipe("study", "rgb-l2"), (Stage(32, plain_cifar, TrainConfig(20, 64, 0.001)),)),
     "cifar": Training(Recipe("unet", "ab-l1", 32, SHARP), (Stage(32, cifar, one_cycle(24)),), MIRROR),
-    "cifar-vivid": Training(
-        Recipe("unet", "bins", 32, VIVID, {"rebalance": 1.0}), (Stage(32, cifar, one_cycle(20)),), MIRROR, TILT),
-    "photos": Training(Recipe("unet", "ab-l1", 128, QUICK), PHOTO_STAGES, MIRROR),
-    "world": Training(Recipe("encoder-unet", "bins", 128, {"encoder": "tuned"}, BINS), (
-        Stage(128, collected, replace(one_cycle(1, 0.002, 32), minutes=20), {"encoder": "frozen"}),
-        Stage(128, collected, replace(one_cycle(1, 0.001, 32), weight_decay=0.01, aged=0.4, hinted=0.5)))),
-    "photos-vivid": Training(
-        Recipe("unet", "bins", 128, QUICK | {"full_size": False}, {"rebalance": 1.0}), PHOTO_STAGES, MIRROR, TILT),
+    "cifar-vivid": Training(Recipe("unet", "bins", 32, VIVID, {"rebalance": 1.0}), (Stage(32, cifar, one_cycle(20)),), MIRROR),
+    "photos": Training(Recipe("encoder-unet", "bins", 128, {"encoder": "tuned"}, BINS), (
+        Stage(128, collected, replace(one_cycle(1, 0.002, 32), minutes=20), {"encoder": "frozen"}), Stage(128, collected, ADAPT))),
 }
 
 
@@ -155,7 +137,8 @@ def main() -> None:
             raise SystemExit("interrupted: the same command continues the training")
         network = load_weights(run.path / "best.safetensors")[0]
         print({name: round(value, 4) for name, value in run.epochs[-1].items()}, flush=True)
-    save_weights(TRAINED / f"{options.name}.safetensors", network, training.shipped(train), half=True)
+    recipe = replace(training.recipe, options=training.recipe.options | training.options)
+    save_weights(TRAINED / f"{options.name}.safetensors", network, recipe, half=True)
 
 
 if __name__ == "__main__":

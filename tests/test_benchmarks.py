@@ -3,13 +3,14 @@
 import importlib
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
+from PIL import Image
 
-from colorlib.color import bins
 from colorlib.models.recipe import Recipe
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
@@ -65,11 +66,36 @@ def test_shares_of_two_cores(load):
     assert [neighbors.Quota(cores).fair_share(2) for cores in (0.5, 1, 4)] == [1 / 4, 1 / 2, 1]
 
 
-def test_the_recipe_of_vivid_weights_holds_the_rarity_of_its_photos(load, samples):
-    """Equation 4 of Zhang et al. 2016 with lambda = 1/2, on the smoothed frequencies of the photos."""
-    recipe = load("train_weights").TRAININGS["cifar-vivid"].shipped(samples)
-    prior = bins.smoothed_prior(bins.count_bins(samples.in_order()))
-    w = 1 / (0.5 * prior + 0.5 / 261)
-    assert recipe.settings["tilt"] == 0.75
-    torch.testing.assert_close(torch.tensor(recipe.settings["rarity"], dtype=torch.float64), w / (prior * w).sum())
-    assert recipe.options["mirror"]
+def test_the_vividness_curve_goes_along_the_best_trades(load):
+    """By hand: errors 5, 5.5 and 8 at colorfulness 0.4, 0.8 and 1.2 are the lower hull; the two others are above it, or before the least error."""
+    vividness = load("vividness")
+    settings = [vividness.Setting(*numbers, psnr=0) for numbers in
+                [(0.9, 0.3, 1.2, 8.0), (0.1, 0.8, 0.4, 5.0), (0.5, 0.5, 0.8, 5.5), (0.3, 0.9, 0.6, 5.4), (0, 1, 0.3, 6.0)]]
+    hull = vividness.best_trades(settings)
+    assert [(s.tilt, s.temperature) for s in hull] == [(0.1, 0.8), (0.5, 0.5), (0.9, 0.3)]
+    curve = vividness.along(hull)
+    assert len(curve) == vividness.POINTS
+    assert curve[0] == (0.1, 0.8)
+    assert curve[-1] == (0.7, 0.4), "colorfulness 1 is half of the way from 0.8 to 1.2"
+    with pytest.raises(SystemExit, match="at most 0.80"):
+        vividness.along(hull[:2])
+
+
+def test_packs_hold_each_photo_once_and_hold_some_out_for_ever(load, tmp_path):
+    packs = load("photo_packs")
+    folder = tmp_path / "some+photos"
+    folder.mkdir()
+    blobs = [f"{int((number + 0.5) / 50 * 16**12):012x}" + "0" * 28 for number in range(50)]
+    rows = ["blob,hash,repository,path,licence"]
+    for number, blob in enumerate(blobs):
+        Image.new("RGB", (200, 160), (number, 0, 0)).save(folder / f"{blob}.jpg")
+        rows.append(f"{blob},{number if number < 45 else 0:016x},some/photos,{number}.jpg,CC0")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows))
+    photos = packs.collected([tmp_path])
+    assert [photo.split for photo in photos[:4]] == ["valid", "test", "train", "train"], "the first 2%, and the next 2%"
+    assert len(photos) == 45, "five look like the first"
+    packs.write_packs(((f"train/some+photos/{photo.path.stem}.webp", packs.square(photo)) for photo in photos), tmp_path, "train")
+    with zipfile.ZipFile(tmp_path / "train-00.zip") as archive:
+        assert len(archive.namelist()) == 45
+        with Image.open(archive.open(archive.namelist()[0])) as image:
+            assert (image.format, image.size) == ("WEBP", (144, 144))

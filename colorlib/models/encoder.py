@@ -36,7 +36,7 @@ class EfficientNetLite0(nn.Module):
         (B, ``widths[i]``, H / 2^(i+1), W / 2^(i+1)).
     """
 
-    widths = (16, 24, 40, 112, 320)
+    widths, reductions = (16, 24, 40, 112, 320), (2, 4, 8, 16, 32)
     mean = std = 0.5                               # of pixels in [0, 1], that it was pretrained with
 
     def __init__(self):
@@ -47,6 +47,11 @@ class EfficientNetLite0(nn.Module):
             nn.Sequential(*(Block(width if number == 0 else stage.width, stage.width, stage.kernel,
                                   stage.stride if number == 0 else 1, stage.expansion) for number in range(stage.num_blocks)))
             for width, stage in zip(entering, STAGES, strict=False))
+
+    @property
+    def edges(self) -> tuple[nn.Module, ...]:
+        """Layers that see edges, whatever the encoder learns: a quarter of the time, and a hundredth of the weights."""
+        return self.conv_stem, self.bn1, *self.blocks[:2]
 
     def forward(self, x: Tensor) -> list[Tensor]:
         x = F.relu6(self.bn1(self.conv_stem(x)))

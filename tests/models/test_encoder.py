@@ -16,8 +16,8 @@ from colorlib.models.encoder_unet import ENCODERS, EncoderUNet, _mean_of_hints
 from colorlib.models.encoder_weights import PACKAGE, pretrained, with_names_of
 from colorlib.models.predict import eval_mode
 from colorlib.models.recipe import Recipe
-from colorlib.models.weights import load_weights
-from colorlib.system.errors import DataError, UsageError
+from colorlib.models.weights import load_weights, save_weights
+from colorlib.system.errors import DataError, RunError, UsageError
 from colorlib.training.config import TrainConfig
 from colorlib.training.loop import fit
 
@@ -103,6 +103,49 @@ def test_each_square_of_a_level_gets_the_mean_of_its_hints():
     expected = torch.tensor([[[0.3, 0], [0, 1]], [[-0.2, 0], [0, 0.5]], [[1, 0], [0, 1]]])
     torch.testing.assert_close(_mean_of_hints(hints, 2)[0], expected)
     torch.testing.assert_close(_mean_of_hints(hints, 4).flatten(), torch.tensor([1.6 / 3, 0.1 / 3, 1]))
+
+
+@pytest.mark.parametrize(("backbone", "levels", "scale"), [("resnet18", 5, 2), ("convnext_atto", 4, 4), ("vgg11_bn", 5, 2)])
+def test_another_backbone_of_timm(backbone, levels, scale, tmp_path):
+    """Its maps, its mean and its standard deviation; saved and loaded by its name."""
+    timm = pytest.importorskip("timm")
+    recipe = Recipe("encoder-unet", "ab-l1", 64, {"backbone": backbone, "widths": [8] * levels})
+    model = with_statistics(recipe.build_model())
+    gray = torch.rand(1, 1, 64, 64)
+    theirs = timm.create_model(backbone, features_only=True, pretrained=False).eval()
+    theirs.load_state_dict(model.encoder.body.state_dict())
+    mean, std = (torch.tensor(theirs.default_cfg[name])[:, None, None] for name in ("mean", "std"))
+    with eval_mode(model):
+        expected = [skip(features) for skip, features in zip(model.skips, theirs((gray - mean) / std)[-levels:], strict=True)]
+        found = []
+        model.blocks[-1].register_forward_pre_hook(lambda _, x: found.append(x[0]))
+        output = model(gray)
+    torch.testing.assert_close(found[0], expected[-1])
+    assert output.shape == (1, 2, 64 // scale, 64 // scale)
+    save_weights(tmp_path / "weights.safetensors", model, recipe)
+    again, _ = load_weights(tmp_path / "weights.safetensors")
+    with eval_mode(again):
+        torch.testing.assert_close(again(gray), output)
+
+
+@pytest.mark.parametrize(("backbone", "message"), [
+    ("resnet1999", "knows no backbone 'resnet1999'"), ("hf-hub:someone/something", "knows no backbone"),
+    ("vit_tiny_patch16_224", "no feature maps that are halved"), ("swin_tiny_patch4_window7_224", "no feature maps that are halved")])
+def test_a_backbone_that_does_not_fit_is_refused(backbone, message):
+    pytest.importorskip("timm")
+    with pytest.raises(UsageError, match=message):
+        EncoderUNet(2, backbone=backbone)
+
+
+def test_without_timm_other_backbones_are_told_what_they_need(monkeypatch, tmp_path):
+    pytest.importorskip("timm")
+    recipe = Recipe("encoder-unet", "ab-l1", 64, {"backbone": "resnet18", "widths": SMALL})
+    save_weights(tmp_path / "weights.safetensors", recipe.build_model(), recipe)
+    monkeypatch.setitem(sys.modules, "timm", None)
+    with pytest.raises(DataError, match="needs timm: pip install timm"):
+        recipe.build_model()
+    with pytest.raises(RunError, match="weights.safetensors: the backbone 'resnet18' needs timm"):
+        load_weights(tmp_path / "weights.safetensors")
 
 
 def test_every_map_of_a_new_encoder_is_alive():
