@@ -1,4 +1,4 @@
-"""Make the picture at the top of the README: rows of gray, photos, photos-vivid and actual."""
+"""Make the picture at the top of the README: rows of gray, careful, bold and actual."""
 
 import argparse
 from pathlib import Path
@@ -9,7 +9,8 @@ from PIL import Image
 from colorlib.colorize.colorizer import Colorizer, gray_copy
 from colorlib.system import paths
 
-SAMPLES = ("mountains", "fig_in_red_bowl", "dahlia", "autumn_forest")       # none has a ShareAlike license
+# A person, an animal, a building, a landscape, a flower, things: of each kind the first by name without a ShareAlike license.
+SAMPLES = ("astronaut", "cat", "pagoda", "autumn_forest", "dahlia", "coffee")
 WIDTH, HEIGHT = 300, 200
 GAP = 6
 
@@ -28,9 +29,9 @@ def main() -> None:
     parser.add_argument("--out", default=Path(__file__).with_name("hero.jpg"))
     options = parser.parse_args()
     photos = [Image.open(paths.samples_dir() / f"{name}.jpg").convert("RGB") for name in SAMPLES]
-    rows = [[crop_center(image) for image in images]
-            for images in (map(gray_copy, photos), map(Colorizer("photos"), photos),
-                           map(Colorizer("photos-vivid"), photos), photos)]
+    colorizer = Colorizer("photos")
+    rows = [[crop_center(image) for image in images] for images in
+            (map(gray_copy, photos), colorizer.batch(photos, 0), colorizer.batch(photos, 1), photos)]
     sheet = np.full((len(rows) * (HEIGHT + GAP) - GAP, len(photos) * (WIDTH + GAP) - GAP, 3), 255, np.uint8)
     for y, row in enumerate(rows):
         for x, image in enumerate(row):

@@ -1,6 +1,6 @@
 """Measure colorlib beside DeOldify and DDColor, on 23 photos that none of its weights learned from.
 
-The photos, and what five peers made of them, are the comparison pictures of https://github.com/dan64/vs-deoldify (clone it): six tiles
+The photos, and what ten peers made of them, are the comparison pictures of https://github.com/dan64/vs-deoldify (clone it): six tiles
 each, the first of them the truth. Everyone gets the true L. Means over the photos, by scikit-image.
 
     python benchmarks/peers.py vs-deoldify --weights photos --vividness 0 0.5 1
@@ -48,13 +48,13 @@ def measures(truth: np.ndarray, pixels: np.ndarray) -> tuple[float, float, float
 
 def results(folder: Path, weights: list[str], vividness: list[float]) -> Iterator[tuple[str, tuple[float, ...]]]:
     """Name and measures of each picture."""
+    colorizers = {name: cl.Colorizer(name) for name in weights}
     for file in sorted((folder / "test_images").glob("Image_*.jpg")):
         truth = tiles(Image.open(file))[0]
         photo = Image.fromarray(truth)
         yield "truth", measures(truth, truth)
         yield "gray copy", measures(truth, np.asarray(cl.colorize.gray_copy(photo)))
-        for name in weights:
-            colorizer = cl.Colorizer(name)
+        for name, colorizer in colorizers.items():
             for value in vividness if colorizer.objective.vividness is not None else [None]:
                 yield f"{name} {'' if value is None else value}", measures(truth, np.asarray(colorizer(photo, value)))
     for name, peers in FOLDERS.items():

@@ -14,7 +14,7 @@ import io
 import zipfile
 from collections import Counter
 from collections.abc import Iterator
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,21 +90,19 @@ def own_photos(split: str) -> Iterator[tuple[str, bytes]]:
     for name, root in [("animals10", None), ("folder", everyday_photos())]:
         images = data.load(name, split, SIDE, root)
         squares = (Image.fromarray(rgb.transpose(1, 2, 0)) for rgb in images.rgb)
-        yield from ((f"{split}/{name}/{number:05}.webp", picture) for number, picture in enumerate(parallel_map(as_webp, squares)))
+        yield from ((f"{split}/photos/{name}+{number:05}.webp", picture) for number, picture in enumerate(parallel_map(as_webp, squares)))
 
 
 def write_packs(files: Iterator[tuple[str, bytes]], out: Path, name: str) -> None:
     """Write zips of ``PACK_BYTES`` at most."""
-    number, archive, size = 0, None, 0
-    for path, content in files:
-        if archive is None or size + len(content) > PACK_BYTES:
-            if archive:
-                archive.close()
-            archive, size = zipfile.ZipFile(out / f"{name}-{number:02}.zip", "w"), 0
-            number += 1
-        archive.writestr(path, content)
-        size += len(content) + 300
-    archive.close()
+    file = next(files, None)
+    for number in count():
+        if file is None:
+            break
+        with zipfile.ZipFile(out / f"{name}-{number:02}.zip", "w") as archive:
+            while file and archive.fp.tell() + len(file[1]) < PACK_BYTES:
+                archive.writestr(*file)
+                file = next(files, None)
 
 
 def main() -> None:
@@ -117,7 +115,7 @@ def main() -> None:
     photos = collected(options.folders)
     for split in ("train", *HELD_OUT):
         some = [photo for photo in photos if photo.split == split]
-        names = (f"{split}/{photo.path.parent.name}/{photo.path.stem}.webp" for photo in some)
+        names = (f"{split}/photos/{photo.path.parent.name}+{photo.path.name}.webp" for photo in some)
         write_packs(chain(zip(names, parallel_map(square, some), strict=True), own_photos(split)), options.out, split)
     counts = Counter((photo.collection, photo.licence) for photo in photos if photo.split == "train")
     with (options.out / "photos.csv").open("w", newline="") as file:

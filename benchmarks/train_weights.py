@@ -80,7 +80,7 @@ def photos(size: int) -> tuple[Images, Images]:
     return _joined(*train), _joined(*valid)
 
 
-def collected(size: int) -> tuple[Images, Images]:
+def packed(size: int) -> tuple[Images, Images]:
     """Photos of ``photo_packs.py``, unpacked into the folder ``packs``."""
     folder = next((folder / "packs" for folder in paths.search_dirs() if (folder / "packs").exists()), None)
     if folder is None:
@@ -98,7 +98,7 @@ def _joined(first: Images, second: Images) -> Images:
 SHARP = {"width": 32, "depth": 4}                                             # sees every pixel
 VIVID = {"width": 64, "depth": 3, "patch": 2, "full_size": False}             # sees patches of 2 x 2
 MIRROR = {"mirror": True}                                                     # twice the time, a little better
-BINS = {"rebalance": 1.0, "stride": 3}
+BINS = {"rebalance": 1.0, "loss_stride": 3}
 ADAPT = replace(one_cycle(1, 0.001, 32), weight_decay=0.01, aged=0.4, hinted=0.5)
 
 TRAININGS: Mapping[str, Training] = {
@@ -106,7 +106,7 @@ TRAININGS: Mapping[str, Training] = {
     "cifar": Training(Recipe("unet", "ab-l1", 32, SHARP), (Stage(32, cifar, one_cycle(24)),), MIRROR),
     "cifar-vivid": Training(Recipe("unet", "bins", 32, VIVID, {"rebalance": 1.0}), (Stage(32, cifar, one_cycle(20)),), MIRROR),
     "photos": Training(Recipe("encoder-unet", "bins", 128, {"encoder": "tuned"}, BINS), (
-        Stage(128, collected, replace(one_cycle(1, 0.002, 32), minutes=20), {"encoder": "frozen"}), Stage(128, collected, ADAPT))),
+        Stage(128, packed, replace(one_cycle(1, 0.002, 32), minutes=20), {"encoder": "frozen"}), Stage(128, packed, ADAPT))),
 }
 
 

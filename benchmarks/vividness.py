@@ -4,7 +4,7 @@ On validation photos, every tilt is tried with every temperature. The curve goes
 truth (1), at equal steps of colorfulness, along the lower convex hull of error over colorfulness: the best trade.
 
     python benchmarks/vividness.py colorlib/models/trained/photos.safetensors --data packs
-    python benchmarks/vividness.py colorlib/models/trained/cifar-vivid.safetensors --data cifar
+    python benchmarks/vividness.py colorlib/models/trained/cifar-vivid.safetensors --data cifar --vividness 1
 """
 
 import argparse
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from train_weights import cifar, collected, photos
+from train_weights import cifar, packed, photos
 
 from colorlib import color
 from colorlib.color import bins
@@ -99,7 +99,7 @@ def main() -> None:
     parser.add_argument("--vividness", type=float, default=0.0, help="that the weights have if none is given")
     options = parser.parse_args()
     model, recipe = load_weights(options.weights)
-    train, valid = {"packs": collected, "photos": photos, "cifar": cifar}[options.data](recipe.size)
+    train, valid = {"packs": packed, "photos": photos, "cifar": cifar}[options.data](recipe.size)
     prior = bins.smoothed_prior(bins.count_bins(train[:COUNTED].in_order()))
     kept = {name: value for name, value in recipe.settings.items() if name not in ("tilt", "temperature")}
     recipe = replace(recipe, settings=kept | {"rarity": bins.rebalancing_weights(prior).tolist()})

@@ -179,7 +179,9 @@ def _add_colorize(commands: argparse._SubParsersAction) -> None:
     add("--weights", default="photos", metavar="NAME|FILE",
         help="photos (default), photos-vivid, cifar, cifar-vivid, study, or a weights file")
     add("--vividness", type=float, metavar="V",
-        help="0 is cautious, 1 is bold (default: that of the weights; for photos, cifar-vivid and others that predict a distribution)")
+        help="0 is careful, 1 is bold; for weights that classify, such as photos (default: that of the weights)")
+    add("--temperature", type=float, metavar="T",
+        help="in place of a vividness, Zhang's temperature: from 0, the likeliest color, to 1, the mean color")
     add("--saturation", type=float, default=1.0, metavar="S", help="factor for the colors (default: %(default)s)")
     add("--format", metavar="NAME", help="jpeg, png, webp or tiff (default: the format of the input, else png)")
     add("--compare", action="store_true", help="put the gray photo on the left of the result")
@@ -189,17 +191,20 @@ def _add_colorize(commands: argparse._SubParsersAction) -> None:
 def _colorize(options: argparse.Namespace) -> int:
     coloring = cl.colorize.ColorizeOptions(options.vividness, options.saturation, options.format, options.compare,
                                            options.overwrite)
+    colorizer = cl.Colorizer(options.weights)
+    if options.temperature is not None:
+        colorizer.objective = colorizer.objective.with_temperature(options.temperature)
     if "-" in (options.out, *options.inputs):
         if options.inputs != ["-"] or options.out != "-":
             raise UsageError("a pipe needs - as the only input and as the output: colorlib colorize - -o -")
         data = sys.stdin.buffer.read()
-        colored, remark = cl.colorize.color_bytes(data, "the pipe", cl.Colorizer(options.weights), coloring)
+        colored, remark = cl.colorize.color_bytes(data, "the pipe", colorizer, coloring)
         sys.stdout.buffer.write(colored)
         if remark:
             print(remark, file=sys.stderr)
         return 0
     tasks = cl.colorize.plan_tasks(options.inputs, options.out, coloring)
-    outcomes = cl.colorize.color_files(tasks, cl.Colorizer(options.weights), coloring)
+    outcomes = cl.colorize.color_files(tasks, colorizer, coloring)
     outcomes = cl.colorize.collect_outcomes(outcomes, len(tasks))
     print(cl.colorize.summary_line(outcomes))
     return int(any(outcome.status == "failed" for outcome in outcomes))

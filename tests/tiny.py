@@ -14,7 +14,7 @@ from colorlib.training.runs import Run
 
 RECIPE = Recipe("study", "ab-l1", 16, {"depth": 8, "width": 8})
 CONFIG = TrainConfig(num_epochs=2, batch_size=32, lr=0.003, threads=1)
-EVERYTHING = {"ema": 0.9, "schedule": "one-cycle", "optimizer": "adamw", "weight_decay": 0.01, "micro_batch": 20}
+EVERYTHING = {"ema": 0.9, "schedule": "one-cycle", "optimizer": "adamw", "weight_decay": 0.01, "micro_batch": 20, "aged": 0.5}
 # What a finished run leaves, besides its lock.
 FILES = ("last.ckpt", "best.safetensors", "history.csv", "config.json")
 

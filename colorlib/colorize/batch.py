@@ -29,7 +29,7 @@ class ColorizeOptions:
         UsageError: for a vividness, saturation or format that is not allowed.
     """
 
-    vividness: float | None = None       # 0 (cautious) to 1 (bold), for weights that predict a distribution
+    vividness: float | None = None       # 0 (careful) to 1 (bold), for weights that predict a distribution
     saturation: float = 1.0              # factor for the colors
     format: str | None = None            # a key of EXTENSIONS; None: the format of the input if it is a key, else PNG
     compare: bool = False                # put the gray photo on the left of the result
@@ -37,7 +37,7 @@ class ColorizeOptions:
 
     def __post_init__(self):
         if self.vividness is not None and not 0 <= self.vividness <= 1:
-            raise UsageError(f"vividness must be from 0 (cautious) to 1 (bold), got {self.vividness}")
+            raise UsageError(f"vividness must be from 0 (careful) to 1 (bold), got {self.vividness}")
         check_saturation(self.saturation)
         if self.format not in (None, *EXTENSIONS):
             raise UsageError(f"format must be one of {', '.join(EXTENSIONS)}, got {self.format!r}")

@@ -47,7 +47,7 @@ class Colorizer:
         Args:
             image: anything that Pillow opens. It is turned upright, converted to sRGB, and keeps its transparency; of
                 an animation the first picture is used.
-            vividness: 0 (cautious) to 1 (bold), for weights that predict a distribution; None: that of the weights.
+            vividness: 0 (careful) to 1 (bold), for weights that predict a distribution; None: that of the weights.
             saturation: factor for the colors: 0 is gray, 1 leaves them as predicted.
 
         Returns:

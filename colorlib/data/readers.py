@@ -135,7 +135,7 @@ class ImageTree(Source):
         self.about = f"{' and '.join(sorted(extensions))} files"
         self.classes = tuple(sorted({class_name for _, class_name in self.files}))
         if not self.classes:
-            raise DataError(f"{path} has no train/<class>/ or test/<class>/ with pictures in it")
+            raise DataError(f"{path} has no train/<class>/, valid/<class>/ or test/<class>/ with pictures in it")
 
     def count(self, split: str) -> int:
         return sum(len(files) for (where, _), files in self.files.items() if where == split)

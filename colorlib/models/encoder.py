@@ -50,7 +50,7 @@ class EfficientNetLite0(nn.Module):
 
     @property
     def edges(self) -> tuple[nn.Module, ...]:
-        """Layers that see edges, whatever the encoder learns: a quarter of the time, and a hundredth of the weights."""
+        """First layers, which find edges in any photo: a quarter of the time of a training step, and 1% of the weights."""
         return self.conv_stem, self.bn1, *self.blocks[:2]
 
     def forward(self, x: Tensor) -> list[Tensor]:

@@ -21,9 +21,9 @@ class EncoderUNet(PaddedNetwork):
 
     Args:
         out_channels: channels of the output.
-        encoder: "new": it learns like the rest; "tuned": its weights learn, but not those of its first layers, which see
-            edges, and its batch norm keeps its statistics; "frozen": it stays as it is. The last two are for a pretrained
-            encoder: see ``pretrained``.
+        encoder: "new": it learns like the rest; "tuned": its weights learn (of EfficientNet-Lite0, not those of the first
+            layers, which find edges), and its batch norm keeps its statistics; "frozen": it stays as it is. The last two are
+            for a pretrained encoder: see ``pretrained``.
         widths: channels of each level of the path up, from fine to coarse; by default the last of ``WIDTHS``.
         backbone: EfficientNet-Lite0, or another that timm knows by name: see ``TimmEncoder``.
         mirror: in eval mode, average the outputs for the picture and for its mirror image. Takes twice the time.

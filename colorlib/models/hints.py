@@ -30,6 +30,6 @@ def random_hints(ab: Tensor, number: int, generator: np.random.Generator, jitter
     offsets = jitter * torch.from_numpy(generator.standard_normal((number, 2))).float()
     for side, top, left, offset in zip(sides.tolist(), tops.tolist(), lefts.tolist(), offsets, strict=True):
         place = np.s_[:, top:top + side, left:left + side]
-        color = (ab[place].mean((1, 2)).cpu() + offset) / UNIT
+        color = (ab[place].mean((1, 2)) + offset) / UNIT
         hints[place] = torch.cat([color, torch.ones(1)])[:, None, None]
     return hints

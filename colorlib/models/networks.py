@@ -110,23 +110,34 @@ class Residual(nn.Module):
 
 
 class PaddedNetwork(nn.Module):
-    """Base of networks that take any H and W from 8 up: gray is padded, the output cropped, and mirrored if asked for.
+    """Base of networks that take any H and W from 8 up: gray is padded, and the output cropped.
 
-    A network sets these three, and computes padded gray (B, 1, H, W) -> (B, C, H / scale, W / scale) in ``_forward``, from gray
-    and from hints (B, 3, H, W) if it takes them.
+    A network sets these four, and computes padded gray (B, 1, H, W) -> (B, C, H / scale, W / scale) in ``_forward``, from gray
+    alone or, if it takes them, from gray and hints (B, 3, H, W).
     """
 
     multiple: int            # H and W are padded to multiples of this
     scale: int               # pixels along each side of what one value of the output covers
     mirror: bool             # in eval mode, average the outputs for the picture and for its mirror image
+    takes_hints = False
 
-    def forward(self, gray: Tensor, *hints: Tensor) -> Tensor:
+    def forward(self, gray: Tensor, hints: Tensor | None = None) -> Tensor:
         H, W = gray.shape[-2:]
-        inputs = [padded(gray, self.multiple), *(F.pad(x, (0, -W % self.multiple, 0, -H % self.multiple)) for x in hints)]
+        inputs = [padded(gray, self.multiple)]
+        if hints is not None:
+            self._expect_hints(hints, gray)
+            inputs.append(F.pad(hints, (0, -W % self.multiple, 0, -H % self.multiple)))
         output = self._forward(*inputs)
         if self.mirror and not self.training:
             output = (output + self._forward(*(x.flip(-1) for x in inputs)).flip(-1)) / 2
         return output[..., :-(-H // self.scale), :-(-W // self.scale)]
+
+    def _expect_hints(self, hints: Tensor, gray: Tensor) -> None:
+        if not self.takes_hints:
+            raise ValueError(f"{type(self).__name__} takes no hints: use EncoderUNet")
+        expected = (len(gray), 3, *gray.shape[-2:])
+        if hints.shape != expected:
+            raise ValueError(f"hints must be (B,3,H,W) = {expected}, got {tuple(hints.shape)}: see models.hints")
 
 
 class UNet(PaddedNetwork):

@@ -137,21 +137,22 @@ class ABClassification(Objective):
     A ``tilt`` rebalances after training instead: ``decode`` adds tilt x log(rarity) to the logits (Menon et al. 2021,
     "Long-tail learning via logit adjustment"). The loss, and the distribution that the network outputs, do not contain it.
 
-    A ``vividness`` chooses both, tilt and temperature, at a place along a ``curve``, in place of those that are set.
+    A ``vividness`` replaces both, tilt and temperature, by those at a place along a ``curve``. Without a curve the tilt stays, and
+    the temperature falls from 1 to 0.
 
     Raises:
-        UsageError: for a rebalance, a temperature or a vividness outside of 0...1, a tilt without the rarity of each bin, or an
-            even stride.
+        UsageError: for a rebalance, a temperature or a vividness outside of 0...1, a tilt without the rarity of each bin, a curve
+            that is not pairs of these, or an even ``loss_stride``.
     """
 
     rebalance: float = 0.5                # lambda of equation 4; 1: common colors count as much as rare ones
     temperature: float = 0.38             # T of equation 5, from 0 (the mode: vivid) to 1 (the mean: dull)
-    stride: int = 1                       # the loss counts every n-th value of the output: neighbors hardly differ. Odd, or else
+    loss_stride: int = 1                  # the loss counts every n-th value of the output: neighbors hardly differ. Odd, or else
                                           # it would meet only some places of the squares that a network enlarges
     tilt: float = 0.0                     # share of log(rarity) that is added to the logits in decode
     rarity: tuple[float, ...] = field(default=(), repr=False)                   # (Q,): rebalancing weight of each bin
     vividness: float | None = None        # place along the curve, from 0 to 1
-    curve: tuple[tuple[float, float], ...] = ((0, 1), (0, 0))           # tilt and temperature, at equal steps of vividness
+    curve: tuple[tuple[float, float], ...] = ()         # tilt and temperature, at equal steps of vividness
     bin_weights: Tensor | None = field(default=None, repr=False, compare=False)     # (Q,): in the loss
     out_channels: ClassVar[int] = 261                                           # len(bins.bin_centers())
 
@@ -161,22 +162,30 @@ class ABClassification(Objective):
         for name in ("rebalance", "temperature", "vividness"):
             if getattr(self, name) is not None and not 0 <= getattr(self, name) <= 1:
                 raise UsageError(f"{name} must be from 0 to 1, got {getattr(self, name)}")
-        if self.vividness is not None:
-            places, curve = np.linspace(0, 1, len(self.curve)), np.array(self.curve)
-            for column, name in enumerate(("tilt", "temperature")):
-                object.__setattr__(self, name, float(np.interp(self.vividness, places, curve[:, column])))
-        if len(self.rarity) not in (0, self.out_channels) or (self.tilt and not self.rarity):
+        if any(len(point) != 2 or not 0 <= point[1] <= 1 for point in self.curve):
+            raise UsageError(f"a curve is pairs of a tilt and a temperature from 0 to 1, got {self.curve}")
+        tilts = [self.tilt, *(tilt for tilt, _ in self.curve)]
+        if len(self.rarity) not in (0, self.out_channels) or (any(tilts) and not self.rarity):
             raise UsageError(f"a tilt needs the rarity of each of the {self.out_channels} bins, got {len(self.rarity)}")
-        if self.stride < 1 or self.stride % 2 == 0:
-            raise UsageError(f"stride must be 1, 3, 5 or another odd number, got {self.stride}")
+        if self.loss_stride not in range(1, 100, 2):
+            raise UsageError(f"loss_stride must be 1, 3, 5 or another odd number, got {self.loss_stride}")
 
     def with_temperature(self, temperature: float) -> "ABClassification":
-        """Copy that decodes at another temperature, without a vividness."""
+        """Copy that decodes at another temperature, with the tilt that is set, and without a vividness."""
         return replace(self, temperature=temperature, vividness=None)
 
     def with_vividness(self, vividness: float) -> "ABClassification":
         """Copy that decodes at another place of the curve."""
         return replace(self, vividness=vividness)
+
+    @property
+    def tilt_and_temperature(self) -> tuple[float, float]:
+        """Those that ``decode`` uses: as they are set, or those of the vividness."""
+        if self.vividness is None:
+            return self.tilt, self.temperature
+        curve = np.array(self.curve or ((self.tilt, 1), (self.tilt, 0)))
+        places = np.linspace(0, 1, len(curve))
+        return tuple(float(np.interp(self.vividness, places, column)) for column in curve.T)
 
     def fitted_to(self, images: Images) -> "ABClassification":
         """Copy with the weight of each bin in the loss, from the colors of the images."""
@@ -196,8 +205,8 @@ class ABClassification(Objective):
                              "objective.fitted_to(training images) first, or set rebalance to 1")
         _, ab = color.split_lab(rgb)
         ab = average_patches(ab, output.shape[-2:])
-        if self.stride > 1:
-            output, ab = _every(self.stride, output), _every(self.stride, ab)
+        if self.loss_stride > 1:
+            output, ab = _every(self.loss_stride, output), _every(self.loss_stride, ab)
         indices, shares = bins.soft_encode(ab)                                                        # (B,5,h,w) each
         cross_entropy = soft_cross_entropy(output, indices, shares)                                   # (B,h,w)
         if self.bin_weights is None:
@@ -206,10 +215,10 @@ class ABClassification(Objective):
 
     def decode(self, output: Tensor, L: Tensor) -> Tensor:
         """Join L with the annealed mean of the tilted distribution, enlarged to the size of L and clipped to the gamut."""
-        logits = output.float()
-        if self.tilt:
-            logits = logits + self.tilt * torch.tensor(self.rarity).log().to(logits)[:, None, None]
-        ab = bins.annealed_mean(logits, self.temperature)
+        logits, (tilt, temperature) = output.float(), self.tilt_and_temperature
+        if tilt:
+            logits = logits + tilt * torch.tensor(self.rarity).log().to(logits)[:, None, None]
+        ab = bins.annealed_mean(logits, temperature)
         return color.join_lab(L, enlarge(ab, L.shape[-2:]))
 
 

@@ -12,7 +12,7 @@ class TimmEncoder(nn.Module):
     """The feature maps of a backbone that timm knows by name, such as "resnet18" or "convnext_atto".
 
     Args:
-        name: of the backbone; names that lead to other places than timm's own list are refused.
+        name: of the backbone, in timm's own list; addresses of other models are refused.
         pretrained: load the weights that timm downloads.
 
     Shapes:

@@ -22,7 +22,7 @@ VARIANTS = {"photos-vivid": ("photos", {"vividness": 1.0})}      # another name 
 def shipped() -> dict[str, Path]:
     """Names and paths of the weights in the package. ``colorlib/models/trained/README.md`` describes each."""
     files = {path.stem: path for path in sorted(TRAINED.glob("*.safetensors")) if path.stem != "classifier"}
-    return files | {name: files[file] for name, (file, _) in VARIANTS.items()}
+    return files | {name: files[file] for name, (file, _) in VARIANTS.items() if file in files}
 
 
 def save_weights(path: str | os.PathLike, model: nn.Module, recipe: Recipe, half: bool = False) -> None:

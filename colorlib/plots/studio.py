@@ -50,7 +50,7 @@ class Studio:
         RunError: for weights that are not there.
     """
 
-    def __init__(self, weights: tuple[str, ...] = ("photos", "photos-vivid"), photos: list[Path] | None = None):
+    def __init__(self, weights: tuple[str, ...] = ("photos",), photos: list[Path] | None = None):
         self.colorizers = {str(name): Colorizer(name) for name in weights}
         wide = {"layout": WIDE, "style": {"description_width": "6.5em"}}
         self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="upload a photo")
@@ -60,7 +60,7 @@ class Studio:
         self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
         self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", **wide)
         self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", **wide)
-        self.vividness = ipywidgets.FloatSlider(self._default_vividness, min=0, max=1, step=0.05, description="vividness", **wide)
+        self.vividness = ipywidgets.FloatSlider(self._default_vividness, min=0, max=1, step=0.01, description="vividness", **wide)
         self.uncertainty = ipywidgets.Checkbox(False, description="show where the network is uncertain", indent=False,
                                                layout={"width": "auto"})
         self.picture = ipywidgets.Image(format="png")
@@ -148,9 +148,9 @@ class Studio:
 
     @property
     def _default_vividness(self) -> float:
-        """Vividness of the weights, or the middle if none was chosen for them."""
-        vividness = self.colorizer.objective.vividness
-        return 0.5 if vividness is None else vividness
+        """Vividness of the weights; where they set a temperature instead, that which gives the same colors, if they have no curve."""
+        objective = self.colorizer.objective
+        return 1 - (objective.temperature or 0) if objective.vividness is None else objective.vividness
 
     @property
     def _chosen_vividness(self) -> float | None:

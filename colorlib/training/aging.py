@@ -3,11 +3,14 @@
 Each function is a pure function of its photo and of what its generator draws.
 """
 
+import io
+from math import ceil
+
 import numpy as np
 import torch
+import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
-from torchvision.io import ImageReadMode, decode_jpeg, encode_jpeg
-from torchvision.transforms.functional import gaussian_blur
 
 
 def with_border(rgb: Tensor, generator: np.random.Generator) -> Tensor:
@@ -50,8 +53,8 @@ def faded(gray: Tensor, generator: np.random.Generator) -> Tensor:
 
 
 def blurred(gray: Tensor, generator: np.random.Generator) -> Tensor:
-    """Out of focus: a Gaussian with a standard deviation of up to a hundredth of the photo's side."""
-    return gaussian_blur(gray, [7, 7], generator.uniform(0.2, max(0.3, gray.shape[-1] / 100)))
+    """Out of focus: a Gaussian with a standard deviation of up to a hundredth of the photo's width, 0.3 pixels at least."""
+    return _gaussian(gray, generator.uniform(0.2, max(0.3, gray.shape[-1] / 100)))
 
 
 def scratched(gray: Tensor, generator: np.random.Generator) -> Tensor:
@@ -73,12 +76,21 @@ def grainy(gray: Tensor, generator: np.random.Generator) -> Tensor:
     """Noise with a standard deviation of up to 7% of the range, in grains of one pixel or larger."""
     strength, size = generator.uniform(0, 0.07), generator.uniform(0.1, 0.7)
     noise = torch.from_numpy(generator.standard_normal(gray.shape, np.float32)).to(gray.device)
-    noise = gaussian_blur(noise, [5, 5], size)
+    noise = _gaussian(noise, size)
     return gray + strength * noise / noise.std()
 
 
 def compressed(gray: Tensor, generator: np.random.Generator) -> Tensor:
     """JPEG of a low or high quality."""
-    pixels = (255 * gray).round().to("cpu", torch.uint8)
-    jpeg = encode_jpeg(pixels, int(generator.integers(15, 90)))
-    return decode_jpeg(jpeg, ImageReadMode.GRAY).to(gray.device) / 255
+    file = io.BytesIO()
+    Image.fromarray((255 * gray[0]).round().to("cpu", torch.uint8).numpy()).save(file, "JPEG", quality=int(generator.integers(15, 90)))
+    return torch.from_numpy(np.array(Image.open(file)))[None].to(gray.device) / 255
+
+
+def _gaussian(gray: Tensor, sigma: float) -> Tensor:
+    """Gaussian blur of (1, H, W), a standard deviation of ``sigma`` pixels."""
+    radius = min(ceil(3 * sigma), *(side - 1 for side in gray.shape[1:]))
+    kernel = torch.from_numpy(np.exp(-np.arange(-radius, radius + 1) ** 2 / (2 * sigma**2))).to(gray)
+    kernel = (kernel / kernel.sum())[None, None, None]                                                # (1,1,1,2 radius + 1)
+    padded = F.pad(gray[None], [radius] * 4, mode="reflect")
+    return F.conv2d(F.conv2d(padded, kernel), kernel.mT)[0]

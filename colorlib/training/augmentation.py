@@ -27,8 +27,6 @@ def augmented(rgb: Tensor, keys: Tensor, aged: float = 0.0, hinted: float = 0.0)
     Returns:
         rgb (B, 3, H, W) uint8, gray (B, 1, H, W) in [0, 1] and, if ``hinted`` is above 0, hints (B, 3, H, W).
     """
-    if not aged and not hinted:
-        return rgb, color.to_gray(rgb)
     generators = [np.random.default_rng(key) for key in keys.tolist()]
     is_aged, is_hinted = np.stack([generator.random(2) < (aged, hinted) for generator in generators], 1)
     rgb = torch.stack([with_border(photo, generator) if old and generator.random() < BORDERED else photo
@@ -44,4 +42,4 @@ def augmented(rgb: Tensor, keys: Tensor, aged: float = 0.0, hinted: float = 0.0)
 
 def some_hints(ab: Tensor, generator: np.random.Generator) -> Tensor:
     """Between 1 and 100 random hints, as often 1 to 10 as 10 to 100: ab (2, H, W) in Lab units -> (3, H, W)."""
-    return random_hints(ab, round(exp(generator.uniform(0, log(MOST_HINTS)))), generator, JITTER).to(ab.device)
+    return random_hints(ab.cpu(), round(exp(generator.uniform(0, log(MOST_HINTS)))), generator, JITTER).to(ab.device)

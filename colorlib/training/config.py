@@ -72,5 +72,5 @@ class TrainConfig:
         """Settings that decide what a run computes: not its speed, nor its length if that can be changed later."""
         longer_is_another = self.schedule != "constant" or self.minutes
         irrelevant = {"threads", "save_seconds"} | (set() if longer_is_another else {"num_epochs"})
-        irrelevant |= {name for name in ("aged", "hinted") if not getattr(self, name)}      # as before there were these settings
+        irrelevant |= {name for name in ("aged", "hinted") if not getattr(self, name)}      # so that older runs keep their identity
         return {name: value for name, value in asdict(self).items() if name not in irrelevant}

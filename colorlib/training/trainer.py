@@ -17,7 +17,7 @@ from colorlib.data.images import Images, images_per_batch
 from colorlib.metrics.evaluation import measures_from_means
 from colorlib.metrics.probes import Batch, quick_probe
 from colorlib.models.objectives import Objective
-from colorlib.models.predict import eval_mode, output_in_precision
+from colorlib.models.predict import batch_loss, eval_mode, output_in_precision
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import pack_weights
 from colorlib.system.distributed import process_state, rank_slice, sum_over_processes
@@ -100,7 +100,8 @@ class Trainer:
         """Take one step on this process's share of a batch, rgb (b,3,H,W) uint8."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.lr
-        loss = self.gradients(rgb.to(self.processes.device, non_blocking=True), self.batch_size, self._keys())
+        keys = [self._keys()] if self.config.aged or self.config.hinted else []
+        loss = self.gradients(rgb.to(self.processes.device, non_blocking=True), self.batch_size, *keys)
         self.optimizer.step()
         self.optimizer.zero_grad()
         if self.ema_network:
@@ -113,8 +114,10 @@ class Trainer:
         generator = np.random.default_rng([CHANGES, self.config.seed, self.step])
         return torch.from_numpy(generator.integers(2**63, size=self.batch_size)[rank_slice(self.batch_size)])
 
-    def _loss(self, network: nn.Module, rgb: Tensor, keys: Tensor) -> Tensor:
+    def _loss(self, network: nn.Module, rgb: Tensor, keys: Tensor | None = None) -> Tensor:
         """Loss of a part of a batch."""
+        if keys is None:
+            return batch_loss(network, rgb, self.objective, self.plan.precision)
         rgb, *inputs = augmented(rgb, keys, self.config.aged, self.config.hinted)
         return self.objective.loss(output_in_precision(network, self.plan.precision, *inputs), rgb)
 

@@ -196,6 +196,14 @@ def test_a_file_that_is_gone_fails_alone(painter, album, tmp_path):
     assert outcomes["c.gif"].status == "done"
 
 
+def test_the_option_temperature_takes_the_place_of_a_vividness(album, tmp_path):
+    colorizer = Colorizer("photos-vivid")
+    colorizer.objective = colorizer.objective.with_temperature(0.9)
+    assert main(["colorize", "--weights", "photos-vivid", str(album / "c.gif"), "-o", str(tmp_path / "out.png"), "--temperature", "0.9"]) == 0
+    with Image.open(album / "c.gif") as photo, Image.open(tmp_path / "out.png") as image:
+        assert np.array_equal(image, colorizer(photo.convert("RGB")))
+
+
 @pytest.mark.parametrize(("arguments", "status", "message"), [
     (["nowhere.jpg", "-o", "out"], 1, "there is no nowhere.jpg"),
     (["README.md", "LICENSE", "-o", "out.png"], 2, "out.png is one picture, but a folder or several files"),
@@ -204,6 +212,7 @@ def test_a_file_that_is_gone_fails_alone(painter, album, tmp_path):
     (["README.md", "-o", "out.png", "--format", "webp"], 2, "an output must end with .webp"),
     (["README.md", "-o", "out/", "--vividness", "0.5"], 2, "only weights that predict a distribution"),
     (["README.md", "-o", "out/", "--vividness", "3"], 2, "vividness must be from 0"),
+    (["README.md", "-o", "out/", "--temperature", "0.5"], 2, "only weights that predict a distribution"),
     (["README.md", "-o", "out/", "--saturation", "-1"], 2, "saturation must be 0 or more"),
     (["README.md", "-o", "out/", "--format", "bmp"], 2, "format must be one of jpeg, png, webp, tiff, got 'bmp'"),
 ])

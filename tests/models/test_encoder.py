@@ -14,6 +14,7 @@ from torch import nn
 from colorlib.models.encoder import EfficientNetLite0
 from colorlib.models.encoder_unet import ENCODERS, EncoderUNet, _mean_of_hints
 from colorlib.models.encoder_weights import PACKAGE, pretrained, with_names_of
+from colorlib.models.networks import UNet
 from colorlib.models.predict import eval_mode
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import load_weights, save_weights
@@ -79,6 +80,15 @@ def test_a_network_that_has_not_learned_hints_ignores_them():
     model, gray, hints = with_statistics(network()), torch.rand(2, 1, 40, 50), torch.rand(2, 3, 40, 50)
     with eval_mode(model):
         assert torch.equal(model(gray, hints), model(gray))
+
+
+@pytest.mark.parametrize(("hints", "message"), [
+    (torch.zeros(2, 2, 40, 50), r"\(2, 3, 40, 50\), got \(2, 2, 40, 50\)"), (torch.zeros(2, 3, 50, 40), "got"), (torch.zeros(1, 3, 40, 50), "got")])
+def test_hints_of_another_shape_are_refused(hints, message):
+    with pytest.raises(ValueError, match=message):
+        network()(torch.rand(2, 1, 40, 50), hints)
+    with pytest.raises(ValueError, match="UNet takes no hints: use EncoderUNet"):
+        UNet(2)(torch.rand(2, 1, 40, 50), hints)
 
 
 def test_a_hint_acts_where_it_is():

@@ -103,14 +103,14 @@ def test_a_classifier_may_answer_with_a_value_for_each_patch():
 
 def test_a_stride_leaves_values_out_of_the_loss():
     output = torch.randn(2, 261, 16, 16, generator=torch.Generator().manual_seed(0), requires_grad=True)
-    ABClassification(1, stride=3).loss(output, RGB).backward()
+    ABClassification(1, loss_stride=3).loss(output, RGB).backward()
     counted = output.grad.abs().sum((0, 1)).flatten().nonzero().flatten()
     assert counted.tolist() == list(range(0, 256, 3))
     numbers, shares = bins.soft_encode(ab_of(RGB))
     terms = -(torch.zeros(2, 261, 16, 16).scatter(1, numbers, shares) * output.log_softmax(1)).sum(1)
-    assert ABClassification(1, stride=3).loss(output, RGB).item() == pytest.approx(terms.flatten(1)[:, ::3].mean().item(), rel=1e-3)
+    assert ABClassification(1, loss_stride=3).loss(output, RGB).item() == pytest.approx(terms.flatten(1)[:, ::3].mean().item(), rel=1e-3)
     with pytest.raises(ValueError, match="odd number, got 2"):
-        ABClassification(stride=2)
+        ABClassification(loss_stride=2)
 
 
 def test_a_certain_classifier_decodes_to_its_bin_at_any_temperature():
@@ -194,16 +194,22 @@ def test_a_tilt_changes_the_colors_by_bayes_rule():
 def test_vividness_is_a_place_along_the_curve():
     curve = ((0.0, 0.8), (0.5, 0.6), (1.0, 0.1))
     objective = ABClassification(1, tilt=0.3, rarity=RARITY.tolist(), curve=curve)
-    assert (objective.tilt, objective.temperature, objective.vividness) == (0.3, 0.38, None), "no vividness: as it was set"
+    assert objective.tilt_and_temperature == (0.3, 0.38), "no vividness: as it was set"
     for vividness, tilt, temperature in [(0, 0, 0.8), (0.25, 0.25, 0.7), (0.5, 0.5, 0.6), (0.9, 0.9, 0.2), (1, 1, 0.1)]:
         chosen = objective.with_vividness(vividness)
-        assert (chosen.tilt, chosen.temperature) == pytest.approx((tilt, temperature))
-        assert Recipe("unet", "bins", settings={"rarity": RARITY.tolist(), "curve": curve, "vividness": vividness, "rebalance": 1.0}
-                      ).build_objective() == replace(chosen)
-    assert chosen.with_temperature(0.3).vividness is None
-    assert Perceptual(objective).with_vividness(0.5).temperature == pytest.approx(0.6)
+        assert chosen.tilt_and_temperature == pytest.approx((tilt, temperature))
+        settings = {"rarity": RARITY.tolist(), "curve": curve, "vividness": vividness, "rebalance": 1.0, "tilt": 0.3}
+        assert Recipe("unet", "bins", settings=settings).build_objective() == chosen
+    assert chosen.with_temperature(0.3).tilt_and_temperature == (0.3, 0.3)
+    assert replace(objective, curve=()).with_vividness(0.6).tilt_and_temperature == pytest.approx((0.3, 0.4))
+    assert Perceptual(objective).with_vividness(0.5).base.tilt_and_temperature == pytest.approx((0.5, 0.6))
     with pytest.raises(UsageError, match="vividness must be from 0 to 1, got 1.5"):
         objective.with_vividness(1.5)
+    for wrong in ([[0.5]], [[0, 2]], [[0, 1, 1]]):
+        with pytest.raises(UsageError, match="a curve is pairs"):
+            ABClassification(rarity=RARITY.tolist(), curve=wrong)
+    with pytest.raises(UsageError, match="rarity of each"):
+        ABClassification(curve=curve)
     with pytest.raises(UsageError, match="have a vividness, such as"):
         ABRegression().with_vividness(0.5)
 

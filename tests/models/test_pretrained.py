@@ -13,6 +13,7 @@ import colorlib as cl
 from colorlib import color
 from colorlib.color.bins import entropy
 from colorlib.colorize.colorizer import Colorizer
+from colorlib.models.hints import random_hints
 from colorlib.models.predict import network_output
 from colorlib.models.weights import load_weights, shipped
 from colorlib.system import paths
@@ -23,7 +24,7 @@ CARDS = (paths.PACKAGE / "models" / "trained" / "README.md").read_text()
 
 @pytest.mark.parametrize("path", sorted((paths.PACKAGE / "models" / "trained").glob("*.safetensors")), ids=lambda path: path.stem)
 def test_weights_are_small_and_have_a_card(path):
-    assert path.stat().st_size < 7_000_000
+    assert path.stat().st_size < 12_000_000
     with safetensors.safe_open(path, "pt") as file:
         kinds = {file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
     assert kinds <= {torch.float16, torch.int64}
@@ -49,15 +50,46 @@ def test_photos_it_never_saw_come_closer_to_the_truth_than_gray(name):
 def test_the_tilt_of_vivid_weights_is_in_their_recipe(name):
     """The network outputs the distribution that it learned. With the tilt in it, 4.8 bits of uncertainty were shown for 4.2."""
     model, recipe = load_weights(name)
-    assert recipe.settings["tilt"] == 0.75
     tilted = recipe.build_objective()
-    plain = replace(tilted, tilt=0.0)
+    tilt, temperature = tilted.tilt_and_temperature
+    plain = replace(tilted, tilt=0.0, temperature=temperature, vividness=None)
     rgb = torch.from_numpy(np.array(cl.load("samples", "test", 64).rgb[::20]))
     output, L = network_output(model, rgb), 100 * color.to_gray(rgb)
     vivid, careful = (color.colorfulness(objective.decode(output, L)).mean() for objective in (tilted, plain))
     assert vivid > 1.2 * careful
-    shifted = output + 0.75 * torch.tensor(tilted.rarity).log()[:, None, None]
+    shifted = output + tilt * torch.tensor(tilted.rarity).log()[:, None, None]
     assert entropy(output).mean() < entropy(shifted).mean()
+
+
+def test_more_vividness_is_more_color():
+    model, recipe = load_weights("photos")
+    rgb = torch.from_numpy(np.array(cl.load("samples", "test", 128).rgb[::20]))
+    output, L = network_output(model, rgb), 100 * color.to_gray(rgb)
+    colorfulness = [color.colorfulness(recipe.build_objective().with_vividness(vividness).decode(output, L)).mean().item()
+                    for vividness in np.linspace(0, 1, 9)]
+    assert colorfulness == sorted(colorfulness)
+    assert colorfulness[-1] > 1.5 * colorfulness[0]
+
+
+def test_photos_vivid_is_photos_at_full_vividness():
+    vivid, careful = load_weights("photos-vivid"), load_weights("photos")
+    assert vivid[1].build_objective() == careful[1].build_objective().with_vividness(1)
+    assert all(torch.equal(a, b) for a, b in zip(vivid[0].state_dict().values(), careful[0].state_dict().values(), strict=True))
+
+
+def test_hints_bring_photos_nearer_to_the_truth():
+    model, recipe = load_weights("photos")
+    objective = recipe.build_objective()
+    rgb = torch.from_numpy(np.array(cl.load("samples", "test", 128).rgb[::10]))
+    L, ab = color.split_lab(rgb)
+    errors = []
+    for number in (0, 1, 10, 100):
+        hints = torch.stack([random_hints(colors, number, np.random.default_rng(seed)) for seed, colors in enumerate(ab)])
+        with torch.no_grad():
+            colored = objective.decode(model(L / 100, hints), L)
+        errors.append((color.split_lab(colored)[1] - ab).abs().mean().item())
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.7 * errors[0]
 
 
 def test_an_unknown_name_is_told_what_there_is():

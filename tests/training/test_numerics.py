@@ -31,6 +31,8 @@ KNOWN = [
     (Recipe("unet", "bins", 16, PATCHES, {"rebalance": 0.5}), CYCLE, [4.457763, 3.872367, 6.282969, 15.31858]),
     (Recipe("unet", "perceptual", 16, {"width": 8, "depth": 2}, {"features": "classifier"}), HALVES,
      [0.2070462, 0.1092990, 0.07974675, 14.05059]),
+    (Recipe("encoder-unet", "bins", 16, {"widths": [8] * 5}, {"rebalance": 1.0, "loss_stride": 3}),
+     GENTLE | {"aged": 0.5, "hinted": 0.5}, [5.653246, 5.495585, 5.546466, 16.07343]),
 ]
 
 
