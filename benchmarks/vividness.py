@@ -3,8 +3,8 @@
 On validation photos, every tilt is tried with every temperature. The curve goes from the least ab MAE (0) to the colorfulness of the
 truth (1), at equal steps of colorfulness, along the lower convex hull of error over colorfulness: the best trade.
 
-    python benchmarks/vividness.py colorlib/models/trained/photos.safetensors --data packs
-    python benchmarks/vividness.py colorlib/models/trained/cifar-vivid.safetensors --data cifar --vividness 1
+    python benchmarks/vividness.py colorlib/models/trained/photos.safetensors --data packs --vividness 0.5
+    python benchmarks/vividness.py colorlib/models/trained/cifar-vivid.safetensors --data cifar
 """
 
 import argparse
@@ -96,13 +96,13 @@ def main() -> None:
     parser.add_argument("weights", type=Path)
     parser.add_argument("--data", choices=("packs", "photos", "cifar"), default="packs")
     parser.add_argument("--limit", type=int, default=400)
-    parser.add_argument("--vividness", type=float, default=0.0, help="that the weights have if none is given")
+    parser.add_argument("--vividness", type=float, help="that the weights then have (default: tilt and temperature stay as they are)")
     options = parser.parse_args()
     model, recipe = load_weights(options.weights)
     train, valid = {"packs": packed, "photos": photos, "cifar": cifar}[options.data](recipe.size)
-    prior = bins.smoothed_prior(bins.count_bins(train[:COUNTED].in_order()))
-    kept = {name: value for name, value in recipe.settings.items() if name not in ("tilt", "temperature")}
-    recipe = replace(recipe, settings=kept | {"rarity": bins.rebalancing_weights(prior).tolist()})
+    if "rarity" not in recipe.settings:
+        prior = bins.smoothed_prior(bins.count_bins(train[:COUNTED].in_order()))
+        recipe = replace(recipe, settings=recipe.settings | {"rarity": bins.rebalancing_weights(prior).tolist()})
     objective = recipe.build_objective()
     some = valid[np.linspace(0, len(valid) - 1, options.limit).astype(int)]
     settings = measured(model, objective, some)
@@ -110,8 +110,8 @@ def main() -> None:
     print("\n".join(map(str, hull)))
     curve = along(hull)
     print(curve)
-    save_weights(options.weights, model, replace(recipe, settings=recipe.settings | {"curve": curve, "vividness": options.vividness}),
-                 half=True)
+    chosen = {"curve": curve} | ({} if options.vividness is None else {"vividness": options.vividness})
+    save_weights(options.weights, model, replace(recipe, settings=recipe.settings | chosen), half=True)
 
 
 if __name__ == "__main__":
