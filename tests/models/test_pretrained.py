@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -67,8 +68,7 @@ def test_more_vividness_is_more_color():
     output, L = network_output(model, rgb), 100 * color.to_gray(rgb)
     colorfulness = [color.colorfulness(recipe.build_objective().with_vividness(vividness).decode(output, L)).mean().item()
                     for vividness in np.linspace(0, 1, 9)]
-    assert colorfulness == sorted(colorfulness)
-    assert colorfulness[-1] > 1.5 * colorfulness[0]
+    assert all(less < more for less, more in pairwise(colorfulness))
 
 
 def test_photos_vivid_is_photos_at_full_vividness():
