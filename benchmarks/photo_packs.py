@@ -1,8 +1,8 @@
 """Pack collected photos for training: squares of 144 pixels as WebP, in zips small enough to send anywhere.
 
 Needs a folder of photos with its ``manifest.csv`` (columns blob, hash, repository, path, licence): each photo is
-``OWNER+NAME/BLOB.jpg``, and several such folders can be given. 2% of the photos are held out to validate and 2% to test, for
-ever, by the hash of their file. Unpacked into one folder, the zips are what ``train_weights.py photos`` learns from:
+``OWNER+NAME/BLOB.jpg``, and several such folders can be given. 2% of the photos are held out to validate and 2% to test, the
+same ones every time, by the hash of their file. Unpacked into one folder, the zips are what ``train_weights.py photos`` learns from:
 
     python benchmarks/photo_packs.py COLLECTED... --out PACKS
     for pack in PACKS/*.zip; do unzip -q $pack -d UNPACKED; done
@@ -35,7 +35,7 @@ class Photo(NamedTuple):
 
     path: Path
     collection: str
-    licence: str
+    license: str
     look: str                # difference hash: equal for copies of one photo
 
     @property
@@ -50,7 +50,7 @@ class Photo(NamedTuple):
 
 
 def collected(folders: list[Path]) -> list[Photo]:
-    """The photos of all folders by their hashes, a shuffle for ever; at most ``MOST`` of each collection to train on."""
+    """The photos of all folders in the order of their hashes, which is as good as random; ``MOST`` of a collection to train on."""
     photos = []
     for folder in folders:
         with (folder / "manifest.csv").open(newline="") as file:
@@ -115,12 +115,12 @@ def main() -> None:
     photos = collected(options.folders)
     for split in ("train", *HELD_OUT):
         some = [photo for photo in photos if photo.split == split]
-        names = (f"{split}/photos/{photo.path.parent.name}+{photo.path.name}.webp" for photo in some)
+        names = (f"{split}/photos/{photo.path.parent.name}+{photo.path.stem}.webp" for photo in some)
         write_packs(chain(zip(names, parallel_map(square, some), strict=True), own_photos(split)), options.out, split)
-    counts = Counter((photo.collection, photo.licence) for photo in photos if photo.split == "train")
+    counts = Counter((photo.collection, photo.license) for photo in photos if photo.split == "train")
     with (options.out / "photos.csv").open("w", newline="") as file:
         writer = csv.writer(file)
-        writer.writerow(["collection", "licence", "training photos"])
+        writer.writerow(["collection", "license", "training photos"])
         writer.writerows((*source, number) for source, number in counts.most_common())
     print((options.out / "photos.csv").read_text(), {split: sum(photo.split == split for photo in photos) for split in ("train", *HELD_OUT)})
 

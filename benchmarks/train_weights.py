@@ -1,4 +1,4 @@
-"""Train the weights that come with colorlib: ``python benchmarks/train_weights.py NAME``; takes up to an hour.
+"""Train the weights that come with colorlib: ``python benchmarks/train_weights.py NAME``; takes up to two hours.
 
 After a kill, the same command continues the training. At the end the weights with the lowest validation loss are written in
 float16 to ``colorlib/models/trained/NAME.safetensors``; ``vividness.py`` chooses the curve of those that predict a
@@ -99,6 +99,7 @@ SHARP = {"width": 32, "depth": 4}                                             # 
 VIVID = {"width": 64, "depth": 3, "patch": 2, "full_size": False}             # sees patches of 2 x 2
 MIRROR = {"mirror": True}                                                     # twice the time, a little better
 BINS = {"rebalance": 1.0, "loss_stride": 3}
+# Half with hints, so that the network learns both; fewer old photos than clean ones. Chosen, not compared.
 ADAPT = replace(one_cycle(1, 0.001, 32), weight_decay=0.01, aged=0.4, hinted=0.5)
 
 TRAININGS: Mapping[str, Training] = {

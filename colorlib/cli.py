@@ -191,23 +191,27 @@ def _add_colorize(commands: argparse._SubParsersAction) -> None:
 def _colorize(options: argparse.Namespace) -> int:
     coloring = cl.colorize.ColorizeOptions(options.vividness, options.saturation, options.format, options.compare,
                                            options.overwrite)
-    colorizer = cl.Colorizer(options.weights)
-    if options.temperature is not None:
-        colorizer.objective = colorizer.objective.with_temperature(options.temperature)
     if "-" in (options.out, *options.inputs):
         if options.inputs != ["-"] or options.out != "-":
             raise UsageError("a pipe needs - as the only input and as the output: colorlib colorize - -o -")
         data = sys.stdin.buffer.read()
-        colored, remark = cl.colorize.color_bytes(data, "the pipe", colorizer, coloring)
+        colored, remark = cl.colorize.color_bytes(data, "the pipe", _colorizer(options), coloring)
         sys.stdout.buffer.write(colored)
         if remark:
             print(remark, file=sys.stderr)
         return 0
     tasks = cl.colorize.plan_tasks(options.inputs, options.out, coloring)
-    outcomes = cl.colorize.color_files(tasks, colorizer, coloring)
+    outcomes = cl.colorize.color_files(tasks, _colorizer(options), coloring)
     outcomes = cl.colorize.collect_outcomes(outcomes, len(tasks))
     print(cl.colorize.summary_line(outcomes))
     return int(any(outcome.status == "failed" for outcome in outcomes))
+
+
+def _colorizer(options: argparse.Namespace) -> "cl.Colorizer":
+    colorizer = cl.Colorizer(options.weights)
+    if options.temperature is not None:
+        colorizer.objective = colorizer.objective.with_temperature(options.temperature)
+    return colorizer
 
 
 def _add_ablate(commands: argparse._SubParsersAction) -> None:

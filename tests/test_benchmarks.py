@@ -81,7 +81,7 @@ def test_the_vividness_curve_goes_along_the_best_trades(load):
         vividness.along(hull[:2])
 
 
-def test_packs_hold_each_photo_once_and_hold_some_out_for_ever(load, tmp_path):
+def test_packs_hold_each_photo_once_and_hold_the_same_ones_out(load, tmp_path):
     packs = load("photo_packs")
     folder = tmp_path / "some+photos"
     folder.mkdir()

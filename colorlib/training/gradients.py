@@ -22,7 +22,7 @@ class BatchGradients:
 
     Args:
         network: its parameters get the gradients, its buffers the statistics.
-        loss: (network, rgb (b,3,H,W) uint8, ...) -> a scalar.
+        loss: (network, rgb (b,3,H,W) uint8, and the others of the call) -> a scalar.
         micro_batch: images of a part, at most.
         mapper: runs the parts: ``map``, or that of a pool of threads.
     """
@@ -43,8 +43,9 @@ class BatchGradients:
             others: (b, ...) whatever else the loss needs of each image.
         """
         number = -(-len(rgb) // self.micro_batch)
-        parts = list(zip(*(tensor.tensor_split(number) for tensor in (rgb, *others)), strict=True))      # equal: batch norm
-        if len(parts) == 1 and not self.distributed:                                                     # could not use one image
+        # Equal parts: batch norm could not use one image.
+        parts = list(zip(*(tensor.tensor_split(number) for tensor in (rgb, *others)), strict=True))
+        if len(parts) == 1 and not self.distributed:
             loss, *gradients = self._loss_and_gradients(self.network, parts[0], 1.0)
         else:
             before = [buffer.clone() for buffer in self.network.buffers()]

@@ -62,7 +62,7 @@ def test_hints_are_near_the_truth():
 
 
 def test_each_part_of_a_batch_sees_what_the_whole_would(split, tmp_path, monkeypatch):
-    """In training, also with a part for each of three micro-batches, and from one process."""
+    """The keys belong to photos: a batch in three parts is changed as in one."""
     recipe = Recipe("encoder-unet", "bins", 16, {"encoder": "frozen", "widths": (8,) * 5}, {"rebalance": 1.0})
     seen = {}
     for micro_batch in (16, 6):
