@@ -168,19 +168,20 @@ def _data_info(options: argparse.Namespace) -> int:
 
 
 def _add_colorize(commands: argparse._SubParsersAction) -> None:
-    add = _add_command(
+    command = _add_command(
         commands, "colorize", _colorize, "color photos",
         "Color photos at their full size. Inputs are never changed; results that exist are kept.",
         "  colorlib colorize grandma.jpg -o grandma-in-color.jpg\n"
         "  colorlib colorize ~/Scans 'more/*.tif' -o colored --compare\n"
-        "  colorlib colorize - -o - < gray.png > colored.png").add_argument
+        "  colorlib colorize - -o - < gray.png > colored.png")
+    add, either = command.add_argument, command.add_mutually_exclusive_group().add_argument
     add("inputs", nargs="+", metavar="IN", help="files, folders with their subfolders, globs; - reads a pipe")
     add("-o", "--out", required=True, metavar="DIR|FILE", help="where to write the results; - writes a pipe")
     add("--weights", default="photos", metavar="NAME|FILE",
         help="photos (default), photos-vivid, cifar, cifar-vivid, study, or a weights file")
-    add("--vividness", type=float, metavar="V",
+    either("--vividness", type=float, metavar="V",
         help="0 is careful, 1 is bold; for weights that classify, such as photos (default: that of the weights)")
-    add("--temperature", type=float, metavar="T",
+    either("--temperature", type=float, metavar="T",
         help="in place of a vividness, Zhang's temperature: from 0, the likeliest color, to 1, the mean color")
     add("--saturation", type=float, default=1.0, metavar="S", help="factor for the colors (default: %(default)s)")
     add("--format", metavar="NAME", help="jpeg, png, webp or tiff (default: the format of the input, else png)")

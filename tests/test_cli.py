@@ -45,6 +45,7 @@ def test_train_leaves_a_run_and_repeats_it_at_once(tmp_path, capsys):
     (["train", "--data", "folder", "--root", "~no-such-user/x"], 1, "/~no-such-user/x"),
     (["evaluate", "--weights", "cifar", "--data", "~no-such-user/x"], 2, "'~no-such-user/x'"),
     (["colorize", "a.jpg", "-", "-o", "out"], 2, "colorlib colorize - -o -"),
+    (["colorize", "a.jpg", "-o", "out", "--vividness", "1", "--temperature", "1"], 2, "--temperature: not allowed with argument --vividness"),
 ])
 def test_a_failure_has_a_message_an_exit_status_and_no_traceback(arguments, status, message, home):
     command = [sys.executable, "-m", "colorlib", *arguments]

@@ -10,8 +10,10 @@ from torch import Tensor
 
 from colorlib import color
 from colorlib.color import bins
+from colorlib.colorize.borders import inside_borders
 from colorlib.colorize.fullsize import lightness_of_pixels, local_linear_fit, render_full_size
 from colorlib.data.decode import upright_srgb
+from colorlib.models.objectives import Objective
 from colorlib.models.patches import enlarge
 from colorlib.models.weights import load_weights
 from colorlib.system.errors import UsageError
@@ -23,7 +25,8 @@ class Colorizer:
     """A trained network that colors photos of any size.
 
     The network sees a small copy with the photo's proportions. Its colors are enlarged along the edges of the photo's
-    L, and the photo keeps its own L.
+    L, and the photo keeps its own L. Plain borders, as of a scan, are left out of what it sees, and stay as
+    they are.
 
     Args:
         weights: a name such as "photos" or "photos-vivid", or a weights file.
@@ -61,9 +64,18 @@ class Colorizer:
         check_saturation(saturation)
         photo, _ = upright_srgb(image, keep_alpha=True)
         with torch.inference_mode():
-            L, output = self.lightness_and_output(photo)
-            _, ab = color.split_lab(objective.decode(output, L))
-            return render_full_size(photo, *local_linear_fit(L, ab), saturation)
+            box = inside_borders(photo)
+            if box == (0, 0, *photo.size):
+                return self._colored(photo, objective, saturation)
+            result = photo.copy()
+            result.paste(self._colored(photo.crop(box), objective, saturation), box)
+            return result
+
+    def _colored(self, photo: Image.Image, objective: Objective, saturation: float) -> Image.Image:
+        """Color a photo without borders, of mode "RGB" or "RGBA"."""
+        L, output = self.lightness_and_output(photo)
+        _, ab = color.split_lab(objective.decode(output, L))
+        return render_full_size(photo, *local_linear_fit(L, ab), saturation)
 
     def batch(self, images: Iterable[Image.Image], vividness: float | None = None,
               saturation: float = 1.0) -> Iterator[Image.Image]:

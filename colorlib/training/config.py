@@ -23,6 +23,7 @@ class TrainConfig:
     batch_size: int = 64
     lr: float = 0.001
     optimizer: str = "adam"          # or "adamw", "sgd", "momentum": SGD with a momentum of 0.9
+    encoder_lr: float = 1.0          # factor of lr for the encoder of an EncoderUNet: small ones keep what it has learned before
     weight_decay: float = 0.0        # adamw: each step shrinks the weights by lr x this; others: added to the gradient
     schedule: str = "constant"       # or "one-cycle": the learning rate rises, then falls to zero by the last epoch
     ema: float = 0.0                 # above 0: decay of a running average of the weights, which is validated and kept
@@ -40,9 +41,9 @@ class TrainConfig:
         self._convert(("num_epochs", "batch_size", "log_every", "seed"), Integral, int, "a whole number")
         self._convert([name for name in ("threads", "micro_batch") if getattr(self, name) is not None], Integral, int,
                       "a whole number")
-        self._convert(("lr", "weight_decay", "ema", "aged", "hinted", "save_seconds"), Real, float, "a number")
+        self._convert(("lr", "encoder_lr", "weight_decay", "ema", "aged", "hinted", "save_seconds"), Real, float, "a number")
         self._convert(("minutes",) if self.minutes is not None else (), Real, float, "a number")
-        for name in ("num_epochs", "batch_size", "lr", "log_every", "minutes"):
+        for name in ("num_epochs", "batch_size", "lr", "encoder_lr", "log_every", "minutes"):
             if getattr(self, name) is not None and not 0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{name} must be above 0, got {getattr(self, name)}")
         for name in ("threads", "micro_batch"):
@@ -72,5 +73,6 @@ class TrainConfig:
         """Settings that decide what a run computes: not its speed, nor its length if that can be changed later."""
         longer_is_another = self.schedule != "constant" or self.minutes
         irrelevant = {"threads", "save_seconds"} | (set() if longer_is_another else {"num_epochs"})
-        irrelevant |= {name for name in ("aged", "hinted") if not getattr(self, name)}      # so that older runs keep their identity
+        later = {"encoder_lr": 1.0, "aged": 0.0, "hinted": 0.0}          # at these values, older runs keep their identity
+        irrelevant |= {name for name, value in later.items() if getattr(self, name) == value}
         return {name: value for name, value in asdict(self).items() if name not in irrelevant}

@@ -130,6 +130,8 @@ def _train(trainer: Trainer, train: Images, valid: Images, gpu_pixels: Tensor | 
 def _expect_images(recipe: Recipe, train: Images, valid: Images, config: TrainConfig, processes: int) -> None:
     if config.hinted and not getattr(MODELS[recipe.model], "takes_hints", False):
         raise UsageError(f"the model {recipe.model!r} takes no hints: set hinted to 0, or take 'encoder-unet'")
+    if config.encoder_lr != 1 and recipe.model != "encoder-unet":
+        raise UsageError(f"the model {recipe.model!r} has no encoder with a learning rate of its own: set encoder_lr to 1")
     if config.batch_size < processes:
         raise UsageError(f"a batch of {config.batch_size} cannot be shared by {processes} processes")
     for name, images in [("train", train), ("valid", valid)]:

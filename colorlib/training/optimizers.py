@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import torch
 from torch import nn
@@ -37,6 +38,24 @@ def one_cycle(progress: float) -> float:
     if progress < WARM_UP:
         return progress / WARM_UP
     return (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
+
+
+def parameter_groups(network: nn.Module, encoder_lr: float = 1.0) -> list[dict[str, Any]]:
+    """Parameter groups for an optimizer, each with the ``factor`` of its learning rate.
+
+    A pretrained encoder is near a good place already, which large steps would leave (Howard and Ruder 2018, "Universal Language
+    Model Fine-tuning", section 3.2).
+
+    Args:
+        network: with an attribute ``encoder``, if ``encoder_lr`` is not 1.
+        encoder_lr: factor of the learning rate for the weights of the encoder.
+    """
+    if encoder_lr == 1:
+        return [{"params": list(network.parameters()), "factor": 1.0}]
+    encoder = list(network.encoder.parameters())
+    known = set(map(id, encoder))
+    rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
+    return [{"params": rest, "factor": 1.0}, {"params": encoder, "factor": encoder_lr}]
 
 
 SCHEDULES: Mapping[str, Callable[[float], float]] = {"constant": constant, "one-cycle": one_cycle}

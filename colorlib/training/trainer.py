@@ -27,7 +27,7 @@ from colorlib.training.augmentation import augmented
 from colorlib.training.config import TrainConfig
 from colorlib.training.footprint import Plan, weight_bytes
 from colorlib.training.gradients import BatchGradients
-from colorlib.training.optimizers import OPTIMIZERS, SCHEDULES, update_ema
+from colorlib.training.optimizers import OPTIMIZERS, SCHEDULES, parameter_groups, update_ema
 from colorlib.training.runs import Run, RunDir, as_csv, parse_history
 
 CHANGES = 0xC4A6     # first word of the seeds of changes to photos, as ORDER and AUGMENTATION in data/images.py
@@ -55,8 +55,9 @@ class Trainer:
         self.mapper = mapper
         self.gradients = BatchGradients(network, self._loss, plan.micro_batch, mapper)
         self.ema_network = copy.deepcopy(network).requires_grad_(False) if config.ema else None
-        self.optimizer = OPTIMIZERS[config.optimizer](
-            network.parameters(), lr=config.lr, weight_decay=config.weight_decay)
+        groups = parameter_groups(network, config.encoder_lr)
+        self.lr_factors = [group.pop("factor") for group in groups]
+        self.optimizer = OPTIMIZERS[config.optimizer](groups, lr=config.lr, weight_decay=config.weight_decay)
         self.step, self.history, self.best_loss = 0, [], math.inf
         self.unfetched_losses: list[Tensor] = []     # of the last steps, on the device: fetching them synchronizes it
         self.pending_row: list[float] = []     # fetched losses that belong to the next row of the history
@@ -98,8 +99,8 @@ class Trainer:
 
     def train_step(self, rgb: Tensor) -> None:
         """Take one step on this process's share of a batch, rgb (b,3,H,W) uint8."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.lr
+        for group, factor in zip(self.optimizer.param_groups, self.lr_factors, strict=True):
+            group["lr"] = factor * self.lr
         keys = [self._keys()] if self.config.aged or self.config.hinted else []
         loss = self.gradients(rgb.to(self.processes.device, non_blocking=True), self.batch_size, *keys)
         self.optimizer.step()

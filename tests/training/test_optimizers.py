@@ -6,7 +6,10 @@ import pytest
 import torch
 from tiny import CONFIG, RECIPE, divide
 
+from colorlib.models.recipe import Recipe
 from colorlib.system import processor
+from colorlib.system.errors import UsageError
+from colorlib.training.config import TrainConfig
 from colorlib.training.footprint import Plan
 from colorlib.training.loop import fit
 from colorlib.training.optimizers import OPTIMIZERS, one_cycle, update_ema
@@ -45,6 +48,34 @@ def test_the_learning_rate_follows_its_schedule_in_training(samples, tmp_path):
         seen.append(trainer.lr)
         trainer.step += 1
     assert seen == pytest.approx([0.01 * one_cycle((i + 0.5) / 16) for i in range(16)])
+
+
+def encoder_trainer(samples, folder, encoder_lr):
+    recipe = Recipe("encoder-unet", "ab-l1", 16, {"encoder": "tuned", "widths": (8,) * 5})
+    config = TrainConfig(1, 16, lr=0.01, optimizer="sgd", encoder_lr=encoder_lr)
+    return Trainer(recipe.build_model(0), recipe.build_objective(), recipe, config, Plan("float32", 16), samples[:16], RunDir(folder, {}))
+
+
+def test_the_encoder_learns_at_a_rate_of_its_own(samples, tmp_path):
+    """One step of plain SGD: the change of each weight is proportional to its learning rate."""
+    rgb = torch.from_numpy(samples.rgb[:16, :, :16, :16].copy())
+    changes = {}
+    for encoder_lr in (1, 0.1):
+        trainer = encoder_trainer(samples, tmp_path, encoder_lr)
+        before = {name: weight.detach().clone() for name, weight in trainer.network.named_parameters()}
+        trainer.train_step(rgb)
+        changes[encoder_lr] = {name: weight.detach() - before[name] for name, weight in trainer.network.named_parameters()}
+    assert any(change.any() for name, change in changes[1].items() if name.startswith("encoder."))
+    for name, change in changes[1].items():
+        factor = 0.1 if name.startswith("encoder.") else 1
+        torch.testing.assert_close(changes[0.1][name], factor * change, rtol=0.01, atol=1e-7)
+
+
+def test_only_an_encoder_has_a_learning_rate_of_its_own(split, tmp_path):
+    with pytest.raises(UsageError, match="'unet' has no encoder with a learning rate of its own"):
+        fit(Recipe("unet", "ab-l1", 16), *split, TrainConfig(1, encoder_lr=0.1), tmp_path)
+    with pytest.raises(UsageError, match="encoder_lr must be above 0"):
+        TrainConfig(encoder_lr=0)
 
 
 def test_momentum_is_the_sum_of_its_definition():
