@@ -1,4 +1,4 @@
-"""Pack collected photos for training: squares of 144 pixels as WebP, in zips small enough to send anywhere.
+"""Pack collected photos for training: squares of 216 pixels as WebP, in zips small enough to send anywhere.
 
 Needs a folder of photos with its ``manifest.csv`` (columns blob, hash, repository, path, licence): each photo is
 ``OWNER+NAME/BLOB.jpg``, and several such folders can be given. 2% of the photos are held out to validate and 2% to test, the
@@ -24,9 +24,10 @@ from train_weights import everyday_photos
 from colorlib import data
 from colorlib.system.processor import parallel_map
 
-SIDE = 144                                     # pixels: an eighth more than the network sees, for random crops
+SIDE = 216                                     # pixels: an eighth more than the network sees, for random crops
 HELD_OUT = {"valid": 0.02, "test": 0.04}       # ends of the ranges of hashes
 MOST = 8_000                                   # photos of one collection, so that no kind outweighs the others
+OWN = 2                                        # times that each of the project's own photos is in the training packs
 PACK_BYTES = 56 * 2**20
 
 
@@ -90,7 +91,8 @@ def own_photos(split: str) -> Iterator[tuple[str, bytes]]:
     for name, root in [("animals10", None), ("folder", everyday_photos())]:
         images = data.load(name, split, SIDE, root)
         squares = (Image.fromarray(rgb.transpose(1, 2, 0)) for rgb in images.rgb)
-        yield from ((f"{split}/photos/{name}+{number:05}.webp", picture) for number, picture in enumerate(parallel_map(as_webp, squares)))
+        for number, picture in enumerate(parallel_map(as_webp, squares)):
+            yield from ((f"{split}/photos/{name}+{number:05}-{copy}.webp", picture) for copy in range(OWN if split == "train" else 1))
 
 
 def write_packs(files: Iterator[tuple[str, bytes]], out: Path, name: str) -> None:

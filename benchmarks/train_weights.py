@@ -37,6 +37,8 @@ class Stage:
     images: Loader
     config: TrainConfig
     options: Mapping[str, Any] = field(default_factory=dict)        # of the network in this stage
+    settings: Mapping[str, Any] = field(default_factory=dict)       # of the objective in this stage
+    rows: slice = slice(None)                                       # of the training images
 
 
 @dataclass(frozen=True)
@@ -98,16 +100,20 @@ def _joined(first: Images, second: Images) -> Images:
 SHARP = {"width": 32, "depth": 4}                                             # sees every pixel
 VIVID = {"width": 64, "depth": 3, "patch": 2, "full_size": False}             # sees patches of 2 x 2
 MIRROR = {"mirror": True}                                                     # twice the time, a little better
-BINS = {"rebalance": 1.0, "loss_stride": 3}
-# Half with hints, so that the network learns both; fewer old photos than clean ones. Chosen, not compared.
-ADAPT = replace(one_cycle(1, 0.001, 32), weight_decay=0.01, aged=0.4, hinted=0.5)
+BINS = {"rebalance": 1.0, "loss_stride": 7}                                   # of 96 x 96 values, every seventh is enough
+FROZEN, TUNED = {"encoder": "frozen"}, {"encoder": "tuned"}
+FINE = replace(one_cycle(1, 0.002, 32), weight_decay=0.01, aged=0.25, hinted=0.3)
 
 TRAININGS: Mapping[str, Training] = {
     "study": Training(Recipe("study", "rgb-l2"), (Stage(32, plain_cifar, TrainConfig(20, 64, 0.001)),)),
     "cifar": Training(Recipe("unet", "ab-l1", 32, SHARP), (Stage(32, cifar, one_cycle(24)),), MIRROR),
     "cifar-vivid": Training(Recipe("unet", "bins", 32, VIVID, {"rebalance": 1.0}), (Stage(32, cifar, one_cycle(20)),), MIRROR),
-    "photos": Training(Recipe("encoder-unet", "bins", 128, {"encoder": "tuned"}, BINS), (
-        Stage(128, packed, replace(one_cycle(1, 0.002, 32), minutes=20), {"encoder": "frozen"}), Stage(128, packed, ADAPT))),
+    # At first small photos and a frozen encoder, which is fast. Only at the end, and slowly, does the encoder learn: at the usual rate
+    # it forgot how to see photos of other sizes than those that it learned from.
+    "photos": Training(Recipe("encoder-unet", "bins", 192, TUNED, BINS), (
+        Stage(128, packed, one_cycle(1, 0.002, 32), FROZEN, {"loss_stride": 3}, slice(0, 50_000)),
+        Stage(192, packed, FINE, FROZEN, rows=slice(0, 65_000)),
+        Stage(192, packed, replace(FINE, lr=0.001, encoder_lr=0.1), rows=slice(65_000, 122_000)))),
 }
 
 
@@ -129,8 +135,10 @@ def main() -> None:
     training, network = TRAININGS[options.name], None
     for number, stage in enumerate(training.stages, 1):
         train, valid = stage.images(stage.size)
+        train = train[stage.rows]
         print(train.source)
-        recipe = replace(training.recipe, size=stage.size, options=training.recipe.options | stage.options)
+        recipe = replace(training.recipe, size=stage.size, options=training.recipe.options | stage.options,
+                         settings=training.recipe.settings | stage.settings)
         config = replace(stage.config, threads=options.threads)
         folder = paths.runs_dir() / "weights" / f"{options.name}-{number}"
         run = fit(recipe, train, valid, config, folder, _start(recipe, network))

@@ -11,12 +11,17 @@ from typing import NamedTuple
 import numpy as np
 from PIL import ExifTags, Image, ImageCms, ImageOps
 
+from colorlib.data.depth import DARK_PICTURE, eight_bit
+from colorlib.data.kinds import why_unknown
+from colorlib.data.pages import LARGEST_PICTURE, SEVERAL_PICTURES, choose_page
+from colorlib.data.repair import repair
+from colorlib.data.tiff import TIFF, is_misread, open_tiff
 from colorlib.system.errors import PictureError
 
 MiB = 2**20
 MAX_DECODING_BYTES = 256 * MiB        # memory for one picture: 67 megapixels, or a much larger JPEG at reduced size
 MAX_PARALLEL_BYTES = 16 * MiB         # pictures below this are decoded by many threads at once
-FIRST_PICTURE = "first of several pictures"
+REMARKS = {SEVERAL_PICTURES, LARGEST_PICTURE, DARK_PICTURE}    # changes that a user should know of
 # Peak memory while decoding, as a multiple of the decoded picture, by format or mode (measured).
 MEMORY_FACTORS = {"WEBP": 4, "AVIF": 2.5, "HEIF": 2.5, "P": 2.5, "PA": 2.5, "I": 3.5, "I;16": 3.5, "I;16B": 3.5}
 # What undoes each orientation of EXIF 2.3 (tag 274).
@@ -43,13 +48,13 @@ class Decoded(NamedTuple):
 
     @property
     def remark(self) -> str:
-        """The change that a user should know of, or ""."""
-        return FIRST_PICTURE if FIRST_PICTURE in self.changes else ""
+        """The changes that a user should know of, or ""."""
+        return ", ".join(change for change in self.changes if change in REMARKS)
 
 
 def decode(data: bytes, name: str, min_side: int | None = None, large_picture_lock: AbstractContextManager | None = None,
            keep_alpha: bool = False, max_bytes: int = MAX_DECODING_BYTES) -> Decoded:
-    """Decode the bytes of an image file as ``upright_srgb`` does; of several pictures in one file the first.
+    """Decode the bytes of an image file as ``upright_srgb`` does; of several pictures in one file the one that ``choose_page`` chooses.
 
     Args:
         name: of the file, for error messages.
@@ -64,29 +69,56 @@ def decode(data: bytes, name: str, min_side: int | None = None, large_picture_lo
     """
     if not data:
         raise PictureError(name, "empty", "it is empty")
+    options = name, min_side, large_picture_lock or nullcontext(), keep_alpha, max_bytes
+    try:
+        return _decode(data, *options)
+    except PictureError:
+        raise
+    except Exception as error:                 # a damaged file makes Pillow raise nearly anything
+        if whole := repair(data):
+            with suppress(Exception):
+                return _decode(whole, *options)
+        raise _explained(error, data, name) from error
+
+
+def _explained(error: Exception, data: bytes, name: str) -> PictureError:
+    """What Pillow raised, in words for a user."""
+    if isinstance(error, Image.DecompressionBombError):
+        return PictureError(name, "too large", f"{error}".split(",")[0].lower())
+    if isinstance(error, Image.UnidentifiedImageError):
+        return PictureError(name, "no picture", why_unknown(data))
+    return PictureError(name, "damaged", f"it is damaged, or only a part of a picture ({error or type(error).__name__})")
+
+
+def _decode(data: bytes, name: str, min_side: int | None, large_picture_lock: AbstractContextManager, keep_alpha: bool,
+            max_bytes: int) -> Decoded:
+    image = _open(data, name, max_bytes)
+    remark = choose_page(image, name)
+    file_format, (width, height) = image.format, image.size
+    if min_side:
+        image.draft("RGB", (min_side, min_side))              # JPEG: 1/8, 1/4 or 1/2 of the size, almost for free
+    need = _decoding_bytes(image, width * height)
+    if need > max_bytes:
+        raise PictureError(name, "too large", f"{width} x {height} pixels take {need / MiB:,.0f} MiB to decode")
+    with large_picture_lock if need > MAX_PARALLEL_BYTES else nullcontext():
+        image.load()
+        picture, changes = upright_srgb(image, min_side, keep_alpha)
+    return Decoded(picture, (remark, *changes) if remark else changes, file_format, width, height, _portable_exif(image))
+
+
+def _open(data: bytes, name: str, max_bytes: int) -> Image.Image:
+    """Open a file with Pillow, or else with tifffile."""
     try:
         image = Image.open(io.BytesIO(data), formats=readable_formats())
-        file_format, (width, height) = image.format, image.size
-        several = getattr(image, "is_animated", False)
-        if min_side:
-            image.draft("RGB", (min_side, min_side))          # JPEG: 1/8, 1/4 or 1/2 of the size, almost for free
-        need = _decoding_bytes(image, width * height)
-        if need <= max_bytes:
-            with nullcontext() if large_picture_lock is None or need <= MAX_PARALLEL_BYTES else large_picture_lock:
-                image.load()
-                picture, changes = upright_srgb(image, min_side, keep_alpha)
-                changes = (FIRST_PICTURE, *changes) if several else changes
-                return Decoded(picture, changes, file_format, width, height, _portable_exif(image))
-    except Image.DecompressionBombError as error:
-        raise PictureError(name, "too large", f"{error}".split(",")[0].lower()) from error
-    except Image.UnidentifiedImageError as error:
-        heic = data[4:8] == b"ftyp" and data[8:12] in (b"heic", b"heix", b"hevc", b"mif1", b"msf1")
-        cause = "it is a HEIC photo, which needs `pip install pillow-heif`" if heic else "it is no picture"
-        raise PictureError(name, "no picture", cause) from error
-    except Exception as error:                 # a damaged file makes Pillow raise nearly anything
-        cause = "it is damaged, or only a part of a picture"
-        raise PictureError(name, "damaged", f"{cause} ({error or type(error).__name__})") from error
-    raise PictureError(name, "too large", f"{width} x {height} pixels take {need / MiB:,.0f} MiB to decode")
+        if not is_misread(image):
+            return image
+    except Image.UnidentifiedImageError:
+        if not data.startswith(TIFF):
+            raise
+    try:
+        return open_tiff(data, name, max_bytes)
+    except ImportError as error:
+        raise PictureError(name, "no picture", f"it is a kind of TIFF that needs `pip install tifffile imagecodecs` ({error})") from error
 
 
 def upright_srgb(image: Image.Image, min_side: int | None = None, keep_alpha: bool = False
@@ -102,15 +134,18 @@ def upright_srgb(image: Image.Image, min_side: int | None = None, keep_alpha: bo
         ValueError: for pixels of floating point numbers.
     """
     changes: list[str] = []
-    image = _eight_bit(image, changes)
+    image = eight_bit(image, changes)
     factor = min(image.size) // (2 * min_side) if min_side else 1
     if factor > 1:             # twice min_side stays: with less, the partial squares at the edge would show
         image = image.reduce(factor)
     image = _upright(image, changes)
-    alpha = image.convert("RGBA").getchannel("A") if keep_alpha and image.has_transparency_data else None
-    image = _srgb(_opaque(image, changes, on_white=alpha is None), changes)
-    if alpha:
+    image, alpha = _without_alpha(image)
+    image = _srgb(image, changes)
+    if alpha and keep_alpha:
         image.putalpha(alpha)
+    elif alpha and alpha.getextrema()[0] < 255:
+        changes.append("laid on white")
+        image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
     return image, tuple(changes)
 
 
@@ -130,7 +165,7 @@ def ignore_pillow_warnings() -> Iterator[None]:
 
 @cache
 def readable_formats() -> tuple[str, ...]:
-    """Formats that Pillow can open, with HEIC if pillow-heif is installed, but not EPS, which runs another program.
+    """Formats that Pillow can open, with HEIC and JPEG XL if their plugins are installed, but not EPS, which runs another program.
 
     Call it before threads are started: it loads Pillow's plugins.
     """
@@ -138,6 +173,8 @@ def readable_formats() -> tuple[str, ...]:
     with suppress(ImportError):
         import pillow_heif
         pillow_heif.register_heif_opener()
+    with suppress(ImportError):
+        import pillow_jxl  # noqa: F401 (it registers itself)
     return tuple(name for name in Image.ID if name != "EPS")
 
 
@@ -163,28 +200,6 @@ def _decoding_bytes(image: Image.Image, file_pixels: int) -> int:
     return int(4 * factor * image.width * image.height) + progressive
 
 
-def _eight_bit(image: Image.Image, changes: list[str]) -> Image.Image:
-    """Convert palettes and other depths to 8 bits a channel."""
-    if image.mode == "1":
-        changes.append("1 bit")
-        return image.convert("L")
-    if image.mode in ("P", "PA"):
-        changes.append("palette")
-        return image.convert("RGBA" if image.has_transparency_data else "RGB")
-    if image.mode.startswith("I"):
-        changes.append("16 bits")
-        pixels = np.asarray(image)
-        pixels = pixels >> 8 if image.mode != "I" or pixels.max() > 255 else pixels      # "I" may hold either depth
-        gray = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
-        gray.info = dict(image.info)
-        if isinstance(level := gray.info.get("transparency"), int):
-            gray.info["transparency"] = level >> 8
-        return gray
-    if image.mode == "F":
-        raise ValueError("its pixels are floating point numbers, and no level is defined as white")
-    return image
-
-
 def _upright(image: Image.Image, changes: list[str]) -> Image.Image:
     """Apply the orientation in the EXIF.
 
@@ -204,18 +219,15 @@ def _upright(image: Image.Image, changes: list[str]) -> Image.Image:
     return turned
 
 
-def _opaque(image: Image.Image, changes: list[str], on_white: bool) -> Image.Image:
-    """Remove transparency: lay the picture on white, or keep the colors that transparent pixels have."""
+def _without_alpha(image: Image.Image) -> tuple[Image.Image, Image.Image | None]:
+    """The colors of all pixels, the transparent ones too, and the transparency if there is any."""
     if not image.has_transparency_data:
-        return image                           # of any mode: only its color profile can convert CMYK well
-    layers = image.convert("RGBA")
-    opaque, alpha = layers.convert("RGB"), layers.getchannel("A")
-    if on_white and alpha.getextrema()[0] < 255:
-        changes.append("laid on white")
-        opaque = Image.new("RGB", image.size, "white")
-        opaque.paste(layers, mask=alpha)
-    opaque.info = {name: value for name, value in image.info.items() if name != "transparency"}
-    return opaque
+        return image, None                     # of any mode: only its color profile can convert CMYK well
+    mode = "L" if image.mode in ("L", "LA", "La") else "RGB"          # a color profile for gray is for gray pixels
+    layers = image.convert("LA" if mode == "L" else "RGBA")
+    colors = layers.getchannel("L") if mode == "L" else layers.convert("RGB")
+    colors.info = {name: value for name, value in image.info.items() if name != "transparency"}
+    return colors, layers.getchannel("A")
 
 
 def _srgb(image: Image.Image, changes: list[str]) -> Image.Image:

@@ -208,7 +208,7 @@ BAD = {
     "half a BMP": (cut("BMP", 0.5), "damaged"),
     "a bomb": (lambda p: png(50_000, 50_000, b""), "too large"),
     "larger than a kernel": (lambda p: png(10_000, 9_000, b""), "too large"),
-    "real numbers": (lambda p: saved(p.convert("F"), "TIFF"), "damaged"),
+    "real numbers without a white": (lambda p: saved(p.convert("F").point(lambda level: level * 1e6), "TIFF"), "damaged"),
 }
 
 

@@ -1,0 +1,72 @@
+"""TIFFs that Pillow cannot read, such as gray with transparency in 16 bits: by tifffile, where that is installed."""
+
+import io
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from colorlib.data.depth import to_bytes, white_level
+from colorlib.system.errors import PictureError
+
+TIFF = b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"         # how a file begins, with places of 4 or 8 bytes
+BITS, ORIENTATION, PLANES, SEPARATE = 258, 274, 284, 2          # tags, and the value of the last one: a plane for each channel
+MODES = {("MINISBLACK", 1): "L", ("MINISBLACK", 2): "LA", ("RGB", 3): "RGB", ("RGB", 4): "RGBA", ("SEPARATED", 4): "CMYK"}
+
+
+def is_misread(image: Image.Image) -> bool:
+    """Whether Pillow opens a file and reads other pixels: it takes separate planes for planes of 8 bits."""
+    tags = getattr(image, "tag_v2", {})
+    return tags.get(PLANES) == SEPARATE and tags[BITS][0] != 8
+
+
+def open_tiff(data: bytes, name: str, max_bytes: int) -> Image.Image:
+    """The largest page, in 8 bits a channel, with its orientation and color profile.
+
+    Args:
+        name: of the file, for error messages.
+        max_bytes: memory that its pixels may take.
+
+    Raises:
+        ImportError: if tifffile is not installed, or what it needs to decompress this file.
+        PictureError: for a page that is too large, or of another kind.
+    """
+    import tifffile  # not at the top: it is optional, and takes a while
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = max((page for page in file.pages if not page.is_reduced), key=lambda page: page.imagewidth * page.imagelength)
+        white_is_zero = page.photometric.name == "MINISWHITE"
+        mode = MODES.get(("MINISBLACK" if white_is_zero else page.photometric.name, page.samplesperpixel))
+        if mode is None or page.imagedepth > 1:
+            raise PictureError(name, "no picture", f"it is a TIFF of the kind {page.photometric.name} with {page.samplesperpixel} samples: "
+                               "save it as RGB")
+        if 2 * page.nbytes > max_bytes:
+            raise PictureError(name, "too large", f"{page.imagewidth} x {page.imagelength} pixels take {2 * page.nbytes / 2**20:,.0f} MiB to decode")
+        try:
+            pixels = page.asarray().reshape(_shape(page))
+        except ValueError as error:
+            if "imagecodecs" in str(error):
+                raise ImportError(str(error)) from error
+            raise
+        pixels = np.moveaxis(pixels, 0, -1) if page.planarconfig == SEPARATE else pixels
+        image = Image.fromarray(_eight_bit(pixels, page.bitspersample, white_is_zero).squeeze(), mode)
+        image.format = "TIFF"
+        if page.iccprofile:
+            image.info["icc_profile"] = page.iccprofile
+        if ORIENTATION in page.tags:
+            image.getexif()[ORIENTATION] = int(page.tags[ORIENTATION].value)
+        return image
+
+
+def _shape(page: Any) -> tuple[int, ...]:
+    size, samples = (page.imagelength, page.imagewidth), page.samplesperpixel
+    return (samples, *size) if page.planarconfig == SEPARATE else (*size, samples)
+
+
+def _eight_bit(pixels: np.ndarray, bits: int, white_is_zero: bool) -> np.ndarray:
+    kind = pixels.dtype.kind
+    white = white_level(bits - (kind == "i"), float(pixels.max()), kind == "f")
+    levels = to_bytes(pixels, white)
+    if white_is_zero:
+        levels[..., 0] = 255 - levels[..., 0]
+    return levels
