@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from colorlib.colorize.colorizer import Colorizer, check_saturation, gray_copy
 from colorlib.colorize.formats import EXTENSIONS, encode, format_of, picture_extensions
+from colorlib.colorize.provenance import with_provenance
 from colorlib.data.decode import decode, ignore_pillow_warnings
 from colorlib.data.folders import Folder, file_entry
 from colorlib.system.errors import ColorlibError, DataError, PictureError, UsageError
@@ -123,7 +124,8 @@ def color_files(tasks: list[Task], colorizer: Colorizer, options: ColorizeOption
 def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeOptions) -> tuple[bytes, str]:
     """Color an image file that is in memory.
 
-    EXIF tags that describe the photo (author, date, place, camera) are kept. Its color profile is applied.
+    What the file says of the photo (author, date, place, camera, titles, resolution) is kept, and what colored it is added. Its color
+    profile is applied.
 
     Args:
         data: the bytes of the file.
@@ -144,7 +146,8 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeO
         pair = gray_copy(decoded.image).crop((0, 0, 2 * result.width, result.height))      # the right half is empty
         pair.paste(result, (result.width, 0))
         result = pair
-    return encode(result, file_format, name, decoded.exif), decoded.remark
+    metadata = with_provenance(decoded.metadata, colorizer.settings(options.vividness, options.saturation))
+    return encode(result, file_format, name, metadata), decoded.remark
 
 
 def collect_outcomes(outcomes: Iterable[Outcome], total: int) -> list[Outcome]:

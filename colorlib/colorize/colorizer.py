@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -40,6 +41,7 @@ class Colorizer:
     def __init__(self, weights: str | os.PathLike = "photos", size: int | None = None):
         if size is not None and size < 8:
             raise UsageError(f"size must be 8 pixels or more, got {size}")
+        self.name = Path(weights).name
         self.model, self.recipe = load_weights(weights)
         self.objective = self.recipe.build_objective()
         self.size = size or self.recipe.size
@@ -98,6 +100,13 @@ class Colorizer:
         photo, _ = upright_srgb(image)
         L, output = self.lightness_and_output(photo)
         return enlarge(bins.entropy(output), L.shape[-2:])[0, 0]
+
+    def settings(self, vividness: float | None = None, saturation: float = 1.0) -> str:
+        """Weights and settings of a call, in words."""
+        vividness = self.objective.vividness if vividness is None else vividness
+        chosen = {"vividness": vividness, "temperature": self.objective.temperature if vividness is None else None,
+                  "saturation": None if saturation == 1 else saturation}
+        return ", ".join([f"weights {self.name}", *(f"{name} {value:g}" for name, value in chosen.items() if value is not None)])
 
     def lightness_and_output(self, photo: Image.Image) -> tuple[Tensor, Tensor]:
         """L of the small copy, (1, 1, h, w), and the network's output for it: (1, C, h, w), or one value per patch."""

@@ -9,10 +9,11 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from PIL import ExifTags, Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from colorlib.data.depth import DARK_PICTURE, eight_bit
 from colorlib.data.kinds import why_unknown
+from colorlib.data.metadata import Metadata, lies_on_its_side, read_metadata
 from colorlib.data.pages import LARGEST_PICTURE, SEVERAL_PICTURES, choose_page
 from colorlib.data.repair import repair
 from colorlib.data.tiff import TIFF, is_misread, open_tiff
@@ -29,11 +30,6 @@ TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90}
-# The tags that stay true when a photo is stored anew: description, make, model, software, date, artist, copyright.
-TOP_LEVEL_TAGS = {270, 271, 272, 305, 306, 315, 33432}
-EXIF_FOLDERS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-# Tags of the exposure that describe the stored pixels: width, height, a related file, the maker's notes.
-STORAGE_TAGS = {0xA002, 0xA003, 0xA005, 0x927C}
 
 
 class Decoded(NamedTuple):
@@ -44,7 +40,7 @@ class Decoded(NamedTuple):
     format: str                  # by content, whatever the file's name: "JPEG", "PNG", ...
     width: int                   # of the file, before any change
     height: int
-    exif: Image.Exif             # tags that stay true when the picture is stored anew
+    metadata: Metadata           # that stay true when the picture is stored anew
 
     @property
     def remark(self) -> str:
@@ -101,9 +97,11 @@ def _decode(data: bytes, name: str, min_side: int | None, large_picture_lock: Ab
     if need > max_bytes:
         raise PictureError(name, "too large", f"{width} x {height} pixels take {need / MiB:,.0f} MiB to decode")
     with large_picture_lock if need > MAX_PARALLEL_BYTES else nullcontext():
+        turned_by_pillow = lies_on_its_side(image)
         image.load()
+        metadata = read_metadata(image, turned_by_pillow)
         picture, changes = upright_srgb(image, min_side, keep_alpha)
-    return Decoded(picture, (remark, *changes) if remark else changes, file_format, width, height, _portable_exif(image))
+    return Decoded(picture, (remark, *changes) if remark else changes, file_format, width, height, metadata)
 
 
 def _open(data: bytes, name: str, max_bytes: int) -> Image.Image:
@@ -176,21 +174,6 @@ def readable_formats() -> tuple[str, ...]:
     with suppress(ImportError):
         import pillow_jxl  # noqa: F401 (it registers itself)
     return tuple(name for name in Image.ID if name != "EPS")
-
-
-def _portable_exif(image: Image.Image) -> Image.Exif:
-    """EXIF without the orientation and how the pixels are stored; empty if it cannot be read or written."""
-    try:
-        exif, kept = image.getexif(), Image.Exif()
-        for tag in TOP_LEVEL_TAGS & set(exif):
-            kept[tag] = exif[tag]
-        for folder in EXIF_FOLDERS:
-            if tags := {tag: value for tag, value in exif.get_ifd(folder).items() if tag not in STORAGE_TAGS}:
-                kept[folder] = tags
-        kept.tobytes()
-    except Exception:                          # odd tags make Pillow raise many kinds, and a photo is usable without them
-        return Image.Exif()
-    return kept
 
 
 def _decoding_bytes(image: Image.Image, file_pixels: int) -> int:

@@ -7,6 +7,7 @@ import pytest
 from command import colorize, contents, run
 from PIL import ExifTags, Image, ImageCms
 
+import colorlib
 from colorlib.cli import main
 from colorlib.colorize import batch as coloring
 from colorlib.colorize.colorizer import Colorizer
@@ -53,7 +54,7 @@ def test_exif_stays_but_for_the_orientation_and_transparency_becomes_white_in_jp
     assert colorize(painter, tmp_path / "clear.png", "-o", tmp_path / "white.jpg") == 0
     with Image.open(tmp_path / "white.jpg") as result:
         assert result.size == (10, 20)
-        assert dict(result.getexif()) == {0x010F: "A camera"}
+        assert dict(result.getexif()) == {0x010F: "A camera", 0x0131: f"colorlib {colorlib.__version__}, weights tiny.safetensors"}
         assert np.asarray(result).min() > 250
     assert colorize(painter, tmp_path / "clear.png", "-o", tmp_path / "still.png") == 0
     with Image.open(tmp_path / "still.png") as result:
