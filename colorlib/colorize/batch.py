@@ -9,8 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from PIL import Image
+
 from colorlib.colorize.colorizer import Colorizer, check_saturation, gray_copy
-from colorlib.colorize.formats import EXTENSIONS, encode, format_of, picture_extensions
+from colorlib.colorize.formats import EXTENSIONS, MAX_SIDE, as_format, encode, format_of, picture_extensions
+from colorlib.colorize.inputs import MAX_BYTES
 from colorlib.colorize.provenance import with_provenance
 from colorlib.data.decode import decode, ignore_pillow_warnings
 from colorlib.data.folders import Folder, file_entry
@@ -18,8 +21,6 @@ from colorlib.system.errors import ColorlibError, DataError, PictureError, Usage
 from colorlib.system.files import make_folder, write_atomic
 from colorlib.system.paths import expand_user
 from colorlib.system.progress import progress_bar
-
-MAX_BYTES = 420 * 2**20        # bytes of a file, and of a photo while it is decoded: 110 megapixels
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,15 @@ class ColorizeOptions:
     vividness: float | None = None       # 0 (careful) to 1 (bold), for weights that predict a distribution
     saturation: float = 1.0              # factor for the colors
     format: str | None = None            # a key of EXTENSIONS; None: the format of the input if it is a key, else PNG
-    compare: bool = False                # put the gray photo on the left of the result
+    compare: bool = False                # put the gray photo on the left of the result (above it, if that would be too wide)
     overwrite: bool = False              # replace outputs that exist; inputs are never replaced
 
     def __post_init__(self):
         if self.vividness is not None and not 0 <= self.vividness <= 1:
             raise UsageError(f"vividness must be from 0 (careful) to 1 (bold), got {self.vividness}")
         check_saturation(self.saturation)
+        if self.format:
+            object.__setattr__(self, "format", as_format(self.format))
         if self.format not in (None, *EXTENSIONS):
             raise UsageError(f"format must be one of {', '.join(EXTENSIONS)}, got {self.format!r}")
 
@@ -139,15 +142,22 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeO
     """
     with ignore_pillow_warnings():
         decoded = decode(data, name, keep_alpha=True, max_bytes=MAX_BYTES)
-    input_format = decoded.format.lower()
+    input_format = as_format(decoded.format)
     file_format = options.format or (input_format if input_format in EXTENSIONS else "png")
     result = colorizer(decoded.image, options.vividness, options.saturation)
     if options.compare:
-        pair = gray_copy(decoded.image).crop((0, 0, 2 * result.width, result.height))      # the right half is empty
-        pair.paste(result, (result.width, 0))
-        result = pair
+        result = _side_by_side(gray_copy(decoded.image), result, MAX_SIDE.get(file_format, 2 * result.width))
     metadata = with_provenance(decoded.metadata, colorizer.settings(options.vividness, options.saturation))
     return encode(result, file_format, name, metadata), decoded.remark
+
+
+def _side_by_side(gray: Image.Image, result: Image.Image, max_width: int) -> Image.Image:
+    """Gray on the left of the result, or above it where both would be too wide."""
+    beside = 2 * result.width <= max_width
+    corner = (result.width, 0) if beside else (0, result.height)
+    both = gray.crop((0, 0, corner[0] + result.width, corner[1] + result.height))          # the other half is empty
+    both.paste(result, corner)
+    return both
 
 
 def collect_outcomes(outcomes: Iterable[Outcome], total: int) -> list[Outcome]:
@@ -204,7 +214,7 @@ def _output_path(path: Path, options: ColorizeOptions) -> Path:
 
     cat.gif becomes cat.gif.png, so that cat.gif and cat.png never have the same output.
     """
-    file_format = options.format or format_of(path) or "png"
+    file_format = options.format or format_of(path) or ("jpeg" if path.suffix.lower() == ".mpo" else "png")
     return path if format_of(path) == file_format else path.with_name(path.name + EXTENSIONS[file_format])
 
 

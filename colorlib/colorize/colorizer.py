@@ -13,7 +13,7 @@ from colorlib import color
 from colorlib.color import bins
 from colorlib.colorize.borders import inside_borders
 from colorlib.colorize.fullsize import lightness_of_pixels, local_linear_fit, render_full_size
-from colorlib.data.decode import upright_srgb
+from colorlib.colorize.inputs import Photo, photo_of
 from colorlib.models.objectives import Objective
 from colorlib.models.patches import enlarge
 from colorlib.models.weights import load_weights
@@ -46,12 +46,12 @@ class Colorizer:
         self.objective = self.recipe.build_objective()
         self.size = size or self.recipe.size
 
-    def __call__(self, image: Image.Image, vividness: float | None = None, saturation: float = 1.0) -> Image.Image:
+    def __call__(self, image: Photo, vividness: float | None = None, saturation: float = 1.0) -> Image.Image:
         """Color one photo from its L; any color that it has is ignored.
 
         Args:
-            image: anything that Pillow opens. It is turned upright, converted to sRGB, and keeps its transparency; of
-                an animation the first picture is used.
+            image: anything that Pillow opens, a path, or an array (H, W, 3) uint8. It is turned upright, converted to sRGB, and keeps
+                its transparency; of an animation the first picture is used.
             vividness: 0 (careful) to 1 (bold), for weights that predict a distribution; None: that of the weights.
             saturation: factor for the colors: 0 is gray, 1 leaves them as predicted.
 
@@ -61,10 +61,12 @@ class Colorizer:
 
         Raises:
             UsageError: for a vividness outside of 0...1 or for weights without one, or a saturation below 0.
+            PictureError: for a file that is no picture, damaged or too large; DataError: for one that is not there.
+            TypeError: for what is no photo.
         """
         objective = self.objective if vividness is None else self.objective.with_vividness(vividness)
         check_saturation(saturation)
-        photo, _ = upright_srgb(image, keep_alpha=True)
+        photo = photo_of(image)
         with torch.inference_mode():
             box = inside_borders(photo)
             if box == (0, 0, *photo.size):
@@ -79,13 +81,13 @@ class Colorizer:
         _, ab = color.split_lab(objective.decode(output, L))
         return render_full_size(photo, *local_linear_fit(L, ab), saturation)
 
-    def batch(self, images: Iterable[Image.Image], vividness: float | None = None,
+    def batch(self, images: Iterable[Photo], vividness: float | None = None,
               saturation: float = 1.0) -> Iterator[Image.Image]:
         """Color several photos, one after another; arguments as for a call."""
         return (self(image, vividness, saturation) for image in images)
 
     @torch.inference_mode()
-    def uncertainty(self, image: Image.Image) -> Tensor:
+    def uncertainty(self, image: Photo) -> Tensor:
         """Entropy of the predicted distribution over colors, at each pixel of the small copy.
 
         Returns:
@@ -97,8 +99,7 @@ class Colorizer:
         if self.objective.temperature is None:
             raise UsageError(f"weights with the objective {self.recipe.objective} predict one color per pixel, not a "
                              "distribution: use other weights, such as photos")
-        photo, _ = upright_srgb(image)
-        L, output = self.lightness_and_output(photo)
+        L, output = self.lightness_and_output(photo_of(image))
         return enlarge(bins.entropy(output), L.shape[-2:])[0, 0]
 
     def settings(self, vividness: float | None = None, saturation: float = 1.0) -> str:
@@ -117,9 +118,9 @@ class Colorizer:
         return L, self.model(L / 100)
 
 
-def gray_copy(image: Image.Image) -> Image.Image:
+def gray_copy(image: Photo) -> Image.Image:
     """The photo without color, upright, at full size and with its transparency: what ``Colorizer`` starts from."""
-    photo, _ = upright_srgb(image, keep_alpha=True)
+    photo = photo_of(image)
     return render_full_size(photo, *torch.zeros(2, 1, 2, 1, 1))
 
 

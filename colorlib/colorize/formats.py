@@ -16,9 +16,16 @@ from colorlib.system.errors import PictureError
 EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif"}
 SAVE_OPTIONS = {"jpeg": {"quality": 95, "subsampling": 0}, "png": {"compress_level": 4}, "webp": {"quality": 95},
                 "tiff": {"compression": "tiff_deflate"}}
+ALIASES = {"jpg": "jpeg", "tif": "tiff", "mpo": "jpeg"}         # an MPO is a JPEG with further pictures, as phones write them
+MAX_SIDE = {"jpeg": 65_500, "webp": 16_383}              # pixels
 MAX_SEGMENT = 65_533         # bytes in one segment of a JPEG
 MAX_XMP = 65_504             # and of XMP in it
 DESCRIPTION, XMP_IN_TIFF = 270, 700
+
+
+def as_format(name: str) -> str:
+    """A format by any of its names: "JPG" is "jpeg"."""
+    return ALIASES.get(name.lower(), name.lower())
 
 
 def format_of(path: Path) -> str | None:

@@ -10,6 +10,7 @@ KINDS = {
     b"\xff\x0a": "it is a JPEG XL picture, which needs `pip install pillow-jxl-plugin`",
     b"\x00\x00\x00\x0cJXL ": "it is a JPEG XL picture, which needs `pip install pillow-jxl-plugin`",
     b"FUJIFILMCCD-RAW": RAW, b"IIU\x00": RAW, b"IIRO": RAW, b"MMOR": RAW, b"FOVb": RAW,       # Fujifilm, Panasonic, Olympus, Sigma
+    b"PK\x03\x04": "it is a zip: unpack it, and name the folder",
     b"%PDF": "it is a PDF: export its pictures as PNG or TIFF",
     b"%!PS": "it is PostScript: save it as PNG or TIFF",
 }

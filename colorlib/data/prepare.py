@@ -88,8 +88,9 @@ def _fill(folder: Path, source: Source, name: str, split: str, size: int) -> Non
         for file in files:
             os.fsync(file.fileno())             # before the folder gets its name: a power cut must not leave zeros
         if not rows:
-            why = "" if split == "train" else ": a split takes three or more photos that do not look alike"
-            raise DataError(f"{source.path} holds no {split} pictures{why}")
+            why = "" if split in ("train", "all") else ": a split takes three or more photos that do not look alike"
+            which = "" if split == "all" else f"{split} "
+            raise DataError(f"{source.path} holds no {which}pictures{why}")
         about = f"{rows:,} {split} images of {name} at {size} px, from {source.path.name} ({source.about})"
         meta = {"name": name, "shape": [rows, 3, size, size], "classes": source.classes, "source": about}
         (folder / "meta.json").write_text(json.dumps(meta))

@@ -17,7 +17,7 @@ from colorlib.colorize.colorizer import Colorizer
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import save_weights
 from colorlib.system import paths
-from colorlib.system.errors import RunError, UsageError
+from colorlib.system.errors import DataError, PictureError, RunError, UsageError
 
 
 @pytest.fixture(scope="module")
@@ -206,3 +206,32 @@ def test_a_size_below_8_is_refused():
 def test_unknown_weights_are_named():
     with pytest.raises(RunError, match="no weights 'photoos': give a file, or one of"):
         Colorizer("photoos")
+
+
+def test_a_path_and_an_array_are_photos_too(colorizer, photo, tmp_path):
+    photo.save(tmp_path / "photo.png")
+    expected = np.asarray(colorizer(photo))
+    for same in (tmp_path / "photo.png", str(tmp_path / "photo.png"), np.asarray(photo)):
+        assert np.array_equal(colorizer(same), expected)
+    gray = np.asarray(photo.convert("L"))
+    assert np.array_equal(colorizer(gray), colorizer(Image.fromarray(gray)))
+
+
+@pytest.mark.parametrize(("wrong", "message"), [
+    (torch.zeros(3, 8, 8), r"got Tensor: .* pass \(255 \* rgb\)"),
+    (None, "got NoneType"),
+    (np.zeros((8, 8, 3)), "got float64"),
+    (np.zeros((8, 8, 2), np.uint8), r"of shape \(8, 8, 2\)"),
+    (np.zeros((0, 5, 3), np.uint8), "5 x 0"),
+])
+def test_what_is_no_photo_gets_an_error_that_says_what_to_pass(wrong, message, colorizer):
+    with pytest.raises(TypeError, match=message):
+        colorizer(wrong)
+
+
+def test_a_path_without_a_picture_says_so(colorizer, tmp_path):
+    (tmp_path / "notes.jpg").write_text("no picture")
+    with pytest.raises(PictureError, match="notes.jpg cannot be used"):
+        colorizer(tmp_path / "notes.jpg")
+    with pytest.raises(DataError, match="nowhere.jpg: No such file"):
+        colorizer(tmp_path / "nowhere.jpg")

@@ -128,3 +128,32 @@ def test_more_exif_than_a_jpeg_holds_does_not_cost_the_picture(painter, tmp_path
     with Image.open(tmp_path / "told.jpg") as result:
         assert result.size == (20, 20)
         assert result.getexif()[271] == "A camera"
+
+
+@pytest.mark.parametrize(("name", "form"), [("jpg", "JPEG"), ("JPEG", "JPEG"), ("tif", "TIFF"), ("PNG", "PNG")])
+def test_a_format_has_several_names(name, form, painter, album, tmp_path):
+    assert colorize(painter, album / "a.jpg", "-o", tmp_path / "out", "--format", name) == 0
+    (result,) = contents(tmp_path / "out")
+    with Image.open(tmp_path / "out" / result) as image:
+        assert image.format == form
+
+
+def test_an_mpo_becomes_a_jpeg(painter, tmp_path):
+    """As phones write portraits: by its name, in a folder and in memory; the first of its pictures."""
+    picture, other = Image.effect_noise((40, 30), 60), Image.new("L", (40, 30))
+    picture.save(tmp_path / "portrait.mpo", "MPO", save_all=True, append_images=[other])
+    (tmp_path / "portrait.jpg").write_bytes((tmp_path / "portrait.mpo").read_bytes())
+    assert colorize(painter, tmp_path, "-o", tmp_path / "out") == 0
+    assert contents(tmp_path / "out") == {"portrait.mpo.jpg", "portrait.jpg"}
+    colored, remark = coloring.color_bytes((tmp_path / "portrait.mpo").read_bytes(), "it", Colorizer(painter), coloring.ColorizeOptions())
+    assert remark == "first of several pictures"
+    for data in (colored, (tmp_path / "out" / "portrait.mpo.jpg").read_bytes()):
+        with Image.open(io.BytesIO(data)) as result:
+            assert (result.format, result.size) == ("JPEG", (40, 30))
+
+
+def test_a_comparison_that_would_be_too_wide_is_one_above_the_other(painter, tmp_path):
+    Image.new("L", (33_000, 8), 90).save(tmp_path / "wide.png")
+    assert colorize(painter, tmp_path / "wide.png", "-o", tmp_path / "both.jpg", "--compare") == 0
+    with Image.open(tmp_path / "both.jpg") as result:
+        assert result.size == (33_000, 16)

@@ -129,6 +129,7 @@ def test_a_raw_photo_is_not_taken_for_its_thumbnail():
     (b"\0\0\0\x18ftypcrx ", "develop it first"),
     (b"FUJIFILMCCD-RAW 0201", "develop it first"),
     (b"%PDF-1.7", "export its pictures"),
+    (b"PK\x03\x04", "unpack it, and name the folder"),
 ])
 def test_other_kinds_of_pictures_are_named(start, advice):
     with pytest.raises(PictureError, match=advice) as caught:
