@@ -38,11 +38,11 @@ def format_of(path: Path) -> str | None:
 def picture_extensions() -> frozenset[str]:
     """Extensions of picture files, in lower case with the dot.
 
-    HEIC is among them even where Pillow cannot open it, so that the error can say what to install.
+    HEIC is among them even where Pillow cannot open it, so that the error can say what to install; and MPO, a JPEG to Pillow.
     """
     formats = readable_formats()
     known = {extension for extension, file_format in Image.registered_extensions().items() if file_format in formats}
-    return frozenset(known | {".heic", ".heif"})
+    return frozenset(known | {".heic", ".heif", ".mpo"})
 
 
 def encode(image: Image.Image, file_format: str, name: str, metadata: Metadata) -> bytes:

@@ -144,7 +144,7 @@ def test_an_mpo_becomes_a_jpeg(painter, tmp_path):
     picture.save(tmp_path / "portrait.mpo", "MPO", save_all=True, append_images=[other])
     (tmp_path / "portrait.jpg").write_bytes((tmp_path / "portrait.mpo").read_bytes())
     assert colorize(painter, tmp_path, "-o", tmp_path / "out") == 0
-    assert contents(tmp_path / "out") == {"portrait.mpo.jpg", "portrait.jpg"}
+    assert set(contents(tmp_path / "out")) == {"portrait.mpo.jpg", "portrait.jpg"}
     colored, remark = coloring.color_bytes((tmp_path / "portrait.mpo").read_bytes(), "it", Colorizer(painter), coloring.ColorizeOptions())
     assert remark == "first of several pictures"
     for data in (colored, (tmp_path / "out" / "portrait.mpo.jpg").read_bytes()):
