@@ -2,7 +2,7 @@
 # make data      download CIFAR-10 and Animals-10 into data/
 # make test      all tests, notebooks included
 # make lab       open the notebooks in JupyterLab
-# make app       color your own photos on a web page
+# make app       color your own photos on a web page (PHOTOS=<folder>: visitors may open its photos as well)
 # make bench     measure speed on this machine
 # make speedrun  how few seconds of training make good colors (needs CIFAR-10)
 # make fuzz      color 10,000 damaged files
@@ -33,7 +33,8 @@ lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 app: $(READY)
-	$(BIN)/voila notebooks/07_your_photos.ipynb --strip_sources=True
+	COLORLIB_PHOTOS="$(abspath $(PHOTOS))" $(BIN)/voila notebooks/07_your_photos.ipynb --strip_sources=True \
+	  --Voila.tornado_settings='{"websocket_max_message_size": 450000000}'
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py

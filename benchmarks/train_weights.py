@@ -38,7 +38,7 @@ class Stage:
     config: TrainConfig
     options: Mapping[str, Any] = field(default_factory=dict)        # of the network in this stage
     settings: Mapping[str, Any] = field(default_factory=dict)       # of the objective in this stage
-    rows: slice = slice(None)                                       # of the training images
+    rows: tuple[int, int | None] = (0, None)                        # of the training images: from, to
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ TRAININGS: Mapping[str, Training] = {
     # At first small photos and a frozen encoder, which is fast. Only at the end, and slowly, does the encoder learn: at the usual rate
     # it forgot how to see photos of other sizes than those that it learned from.
     "photos": Training(Recipe("encoder-unet", "bins", 192, TUNED, BINS), (
-        Stage(128, packed, one_cycle(1, 0.002, 32), FROZEN, {"loss_stride": 3}, slice(0, 50_000)),
-        Stage(192, packed, FINE, FROZEN, rows=slice(0, 65_000)),
-        Stage(192, packed, replace(FINE, lr=0.001, encoder_lr=0.1), rows=slice(65_000, 122_000)))),
+        Stage(128, packed, one_cycle(1, 0.002, 32), FROZEN, {"loss_stride": 3}, (0, 50_000)),
+        Stage(192, packed, FINE, FROZEN, rows=(0, 65_000)),
+        Stage(192, packed, replace(FINE, lr=0.001, encoder_lr=0.1), rows=(65_000, 122_000)))),
 }
 
 
@@ -135,7 +135,7 @@ def main() -> None:
     training, network = TRAININGS[options.name], None
     for number, stage in enumerate(training.stages, 1):
         train, valid = stage.images(stage.size)
-        train = train[stage.rows]
+        train = train[slice(*stage.rows)]
         print(train.source)
         recipe = replace(training.recipe, size=stage.size, options=training.recipe.options | stage.options,
                          settings=training.recipe.settings | stage.settings)

@@ -1,5 +1,6 @@
 """Notebook 7 as a web page, used in headless Chromium."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from colorlib.system import paths
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
 pytest.importorskip("voila", reason="needs the extra 'app'")
-NOTEBOOK = Path(__file__).resolve().parent.parent / "notebooks" / "07_your_photos.ipynb"
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOK = ROOT / "notebooks" / "07_your_photos.ipynb"
+SETTINGS = re.search(r"--Voila\.tornado_settings='(.*)'", (ROOT / "Makefile").read_text())[1]
 
 pytestmark = MARKS
 
@@ -21,7 +24,7 @@ pytestmark = MARKS
 def page(tmp_path_factory):
     """The page, after the notebook has run."""
     command = [sys.executable, "-m", "voila", str(NOTEBOOK), "--no-browser", "--Voila.ip=127.0.0.1",
-               "--strip_sources=True"]
+               "--strip_sources=True", f"--Voila.tornado_settings={SETTINGS}"]
     with (serving(command, tmp_path_factory.mktemp("voila") / "log") as address,
           sync_api.sync_playwright() as playwright, page_of(playwright, address) as page):
         page.wait_for_selector("img.widget-image")
@@ -52,3 +55,18 @@ def test_upload_slide_and_download(page, tmp_path):
     with Image.open(tmp_path / "out.jpg") as result:
         assert result.size == (400, 200)
         assert colored(np.asarray(result).astype(int)) > in_color / 2, "the slider only compares"
+
+
+def test_a_photo_larger_than_a_message_of_jupyter_is_colored(page, tmp_path):
+    """12 MB, where tornado closes a connection at 10 unless it is told otherwise."""
+    noise = np.random.default_rng(0).integers(0, 256, (2000, 2000, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "large.png")
+    assert (tmp_path / "large.png").stat().st_size > 11_000_000
+    before = shown(page)
+    page.locator("input[type=file]").first.set_input_files(tmp_path / "large.png")
+    wait_until(page, lambda pixels: pixels.shape != before.shape)
+    assert shown(page).shape[0] == shown(page).shape[1]
+
+
+def test_the_folders_of_the_server_are_not_offered(page):
+    assert not page.get_by_placeholder("folder of this").first.is_visible()

@@ -13,11 +13,11 @@ from PIL import Image
 
 from colorlib.colorize.batch import ColorizeOptions, color_bytes
 from colorlib.colorize.colorizer import Colorizer, gray_copy
-from colorlib.colorize.formats import picture_extensions
 from colorlib.data.decode import decode, ignore_pillow_warnings
+from colorlib.plots.shelf import MiB, Shelf
 from colorlib.plots.widgets import WIDE, Interactive
 from colorlib.system import paths
-from colorlib.system.errors import ColorlibError, DataError
+from colorlib.system.errors import ColorlibError
 
 SHOWN = 480                  # pixels of the longer side on the screen; the download has all
 MAX_BITS = 8                 # entropy if all 261 bins are equally likely
@@ -45,18 +45,23 @@ class Studio:
     Args:
         weights: names or files to choose from.
         photos: files to choose from; by default the embedded samples.
+        shelf: the folders that it may open; by default all in a notebook, and on a web page those that it was started for.
 
     Raises:
         RunError: for weights that are not there.
     """
 
-    def __init__(self, weights: tuple[str, ...] = ("photos",), photos: list[Path] | None = None):
+    def __init__(self, weights: tuple[str, ...] = ("photos",), photos: list[Path] | None = None, shelf: Shelf | None = None):
+        self.shelf = shelf or Shelf.of_this_kernel()
         self.colorizers = {str(name): Colorizer(name) for name in weights}
         wide = {"layout": WIDE, "style": {"description_width": "6.5em"}}
         self.upload = ipywidgets.FileUpload(accept="image/*", multiple=False, description="upload a photo")
         self.sample = ipywidgets.Dropdown(description="or choose")
-        self.folder = ipywidgets.Text(placeholder="folder of this notebook", description="from folder",
-                                      continuous_update=False)
+        self.folder = ipywidgets.Text(placeholder="folder of this page" if self.shelf.is_public else "folder of this notebook",
+                                      description="from folder", continuous_update=False)
+        self.folder.layout.display = None if self.shelf.is_open else "none"
+        self.limit = ipywidgets.HTML(f"<small>up to {self.shelf.largest_upload // MiB} MB"
+                                     f"{'; larger ones: from folder' if self.shelf.is_open else ''}</small>")
         self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
         self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", **wide)
         self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", **wide)
@@ -78,7 +83,7 @@ class Studio:
     @property
     def page(self) -> ipywidgets.Widget:
         """All widgets in one box."""
-        top = ipywidgets.HBox([self.upload, self.sample, self.folder, self.weights], layout={"flex_flow": "row wrap"})
+        top = ipywidgets.HBox([self.upload, self.limit, self.sample, self.folder, self.weights], layout={"flex_flow": "row wrap"})
         return Interactive([top, self.message, self.picture, self.compare, self.vividness, self.saturation,
                             self.uncertainty, ipywidgets.HBox([self.button, self.download])], self.picture.value)
 
@@ -102,11 +107,7 @@ class Studio:
 
     @_shows_errors
     def _on_folder(self) -> None:
-        folder = paths.expand_user(self.folder.value)
-        files = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in picture_extensions()]
-        if not files:
-            raise DataError(f"there are no photos in {folder}")
-        self._offer(files)
+        self._offer(self.shelf.photos(self.folder.value))
 
     def _offer(self, files: list[Path]) -> None:
         self.sample.options = [("-", None), *((file.stem, file) for file in files)]
