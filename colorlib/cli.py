@@ -184,14 +184,16 @@ def _add_colorize(commands: argparse._SubParsersAction) -> None:
     either("--temperature", type=float, metavar="T",
         help="in place of a vividness, Zhang's temperature: from 0, the likeliest color, to 1, the mean color")
     add("--saturation", type=float, default=1.0, metavar="S", help="factor for the colors (default: %(default)s)")
+    add("--hints", metavar="JSON", help="file of colors that are known at some places of one photo")
     add("--format", metavar="NAME", help="jpeg, png, webp or tiff (default: the format of the input, else png)")
     add("--compare", action="store_true", help="put the gray photo on the left of the result")
     add("--overwrite", action="store_true", help="replace results that exist")
 
 
 def _colorize(options: argparse.Namespace) -> int:
+    hints = cl.colorize.read_hints(expand_user(options.hints)) if options.hints else ()
     coloring = cl.colorize.ColorizeOptions(options.vividness, options.saturation, options.format, options.compare,
-                                           options.overwrite)
+                                           options.overwrite, hints)
     if "-" in (options.out, *options.inputs):
         if options.inputs != ["-"] or options.out != "-":
             raise UsageError("a pipe needs - as the only input and as the output: colorlib colorize - -o -")
@@ -202,6 +204,8 @@ def _colorize(options: argparse.Namespace) -> int:
             print(remark, file=sys.stderr)
         return 0
     tasks = cl.colorize.plan_tasks(options.inputs, options.out, coloring)
+    if hints and len(tasks) > 1:
+        raise UsageError(f"--hints belong to one photo, but {len(tasks)} are to be colored")
     outcomes = cl.colorize.color_files(tasks, _colorizer(options), coloring)
     outcomes = cl.colorize.collect_outcomes(outcomes, len(tasks))
     print(cl.colorize.summary_line(outcomes))

@@ -1,12 +1,14 @@
 __all__ = [
     "ColorizeOptions",
     "Colorizer",
+    "Hint",
     "collect_outcomes",
     "color_bytes",
     "color_files",
     "gray_copy",
     "local_linear_fit",
     "plan_tasks",
+    "read_hints",
     "render_full_size",
     "summary_line",
 ]
@@ -14,3 +16,4 @@ __all__ = [
 from .batch import ColorizeOptions, collect_outcomes, color_bytes, color_files, plan_tasks, summary_line
 from .colorizer import Colorizer, gray_copy
 from .fullsize import local_linear_fit, render_full_size
+from .hints import Hint, read_hints

@@ -13,6 +13,7 @@ from PIL import Image
 
 from colorlib.colorize.colorizer import Colorizer, check_saturation, gray_copy
 from colorlib.colorize.formats import EXTENSIONS, MAX_SIDE, as_format, encode, format_of, picture_extensions
+from colorlib.colorize.hints import Hint, checked
 from colorlib.colorize.inputs import MAX_BYTES
 from colorlib.colorize.provenance import with_provenance
 from colorlib.data.decode import decode, ignore_pillow_warnings
@@ -28,7 +29,7 @@ class ColorizeOptions:
     """How to color photos and write the results.
 
     Raises:
-        UsageError: for a vividness, saturation or format that is not allowed.
+        UsageError: for a vividness, saturation, format or hint that is not allowed.
     """
 
     vividness: float | None = None       # 0 (careful) to 1 (bold), for weights that predict a distribution
@@ -36,11 +37,13 @@ class ColorizeOptions:
     format: str | None = None            # a key of EXTENSIONS; None: the format of the input if it is a key, else PNG
     compare: bool = False                # put the gray photo on the left of the result (above it, if that would be too wide)
     overwrite: bool = False              # replace outputs that exist; inputs are never replaced
+    hints: tuple[Hint, ...] = ()         # colors that are known, the same places in every photo
 
     def __post_init__(self):
         if self.vividness is not None and not 0 <= self.vividness <= 1:
             raise UsageError(f"vividness must be from 0 (careful) to 1 (bold), got {self.vividness}")
         check_saturation(self.saturation)
+        object.__setattr__(self, "hints", checked(self.hints))
         if self.format:
             object.__setattr__(self, "format", as_format(self.format))
         if self.format not in (None, *EXTENSIONS):
@@ -144,7 +147,7 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeO
         decoded = decode(data, name, keep_alpha=True, max_bytes=MAX_BYTES)
     input_format = as_format(decoded.format)
     file_format = options.format or (input_format if input_format in EXTENSIONS else "png")
-    result = colorizer(decoded.image, options.vividness, options.saturation)
+    result = colorizer(decoded.image, options.vividness, options.saturation, options.hints)
     if options.compare:
         result = _side_by_side(gray_copy(decoded.image), result, MAX_SIDE.get(file_format, 2 * result.width))
     metadata = with_provenance(decoded.metadata, colorizer.settings(options.vividness, options.saturation))

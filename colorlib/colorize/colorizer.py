@@ -13,6 +13,7 @@ from colorlib import color
 from colorlib.color import bins
 from colorlib.colorize.borders import inside_borders
 from colorlib.colorize.fullsize import lightness_of_pixels, local_linear_fit, render_full_size
+from colorlib.colorize.hints import Hint, checked, hint_map, inside
 from colorlib.colorize.inputs import Photo, photo_of
 from colorlib.models.objectives import Objective
 from colorlib.models.patches import enlarge
@@ -46,7 +47,8 @@ class Colorizer:
         self.objective = self.recipe.build_objective()
         self.size = size or self.recipe.size
 
-    def __call__(self, image: Photo, vividness: float | None = None, saturation: float = 1.0) -> Image.Image:
+    def __call__(self, image: Photo, vividness: float | None = None, saturation: float = 1.0,
+                 hints: Iterable[Hint] = ()) -> Image.Image:
         """Color one photo from its L; any color that it has is ignored.
 
         Args:
@@ -54,30 +56,35 @@ class Colorizer:
                 its transparency; of an animation the first picture is used.
             vividness: 0 (careful) to 1 (bold), for weights that predict a distribution; None: that of the weights.
             saturation: factor for the colors: 0 is gray, 1 leaves them as predicted.
+            hints: colors that are known at some places, for weights that take hints, such as photos.
 
         Returns:
             The colored photo at the same size (after turning), of mode "RGB", or "RGBA" if it has transparency. Its L
             is that of the input, to 1 unit, wherever the color is inside sRGB.
 
         Raises:
-            UsageError: for a vividness outside of 0...1 or for weights without one, or a saturation below 0.
+            UsageError: for a vividness outside of 0...1 or for weights without one, a saturation below 0, or hints outside of the
+                photo or for weights that take none.
             PictureError: for a file that is no picture, damaged or too large; DataError: for one that is not there.
             TypeError: for what is no photo.
         """
         objective = self.objective if vividness is None else self.objective.with_vividness(vividness)
         check_saturation(saturation)
+        hints = checked(hints)
+        if hints and not getattr(self.model, "takes_hints", False):
+            raise UsageError(f"the weights {self.name} take no hints: use others, such as photos")
         photo = photo_of(image)
         with torch.inference_mode():
             box = inside_borders(photo)
             if box == (0, 0, *photo.size):
-                return self._colored(photo, objective, saturation)
+                return self._colored(photo, objective, saturation, hints)
             result = photo.copy()
-            result.paste(self._colored(photo.crop(box), objective, saturation), box)
+            result.paste(self._colored(photo.crop(box), objective, saturation, inside(hints, box, *photo.size)), box)
             return result
 
-    def _colored(self, photo: Image.Image, objective: Objective, saturation: float) -> Image.Image:
+    def _colored(self, photo: Image.Image, objective: Objective, saturation: float, hints: tuple[Hint, ...]) -> Image.Image:
         """Color a photo without borders, of mode "RGB" or "RGBA"."""
-        L, output = self.lightness_and_output(photo)
+        L, output = self.lightness_and_output(photo, hints)
         _, ab = color.split_lab(objective.decode(output, L))
         return render_full_size(photo, *local_linear_fit(L, ab), saturation)
 
@@ -109,13 +116,13 @@ class Colorizer:
                   "saturation": None if saturation == 1 else saturation}
         return ", ".join([f"weights {self.name}", *(f"{name} {value:g}" for name, value in chosen.items() if value is not None)])
 
-    def lightness_and_output(self, photo: Image.Image) -> tuple[Tensor, Tensor]:
+    def lightness_and_output(self, photo: Image.Image, hints: Iterable[Hint] = ()) -> tuple[Tensor, Tensor]:
         """L of the small copy, (1, 1, h, w), and the network's output for it: (1, C, h, w), or one value per patch."""
         scale = self.size / min(photo.size)
         size = [min(MAX_ASPECT * self.size, max(self.size, round(scale * side))) for side in photo.size]
         photo = photo if photo.mode == "RGB" else photo.convert("RGB")          # convert would copy 100 megapixels
         L = lightness_of_pixels(np.asarray(photo.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)))
-        return L, self.model(L / 100)
+        return L, self.model(L / 100, hint_map(hints, *L.shape[-2:])) if hints else self.model(L / 100)
 
 
 def gray_copy(image: Photo) -> Image.Image:
