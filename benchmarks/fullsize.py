@@ -37,7 +37,7 @@ def measure(megapixels: float, weights: str, threads: int) -> None:
         colorizer(image)
         seconds.append(time.perf_counter() - start)
     start = time.perf_counter()
-    colorizer.lightness_and_output(image.convert("RGB"))
+    colorizer.lightness_and_output(image)
     network = time.perf_counter() - start
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"{megapixels:6} MP  {image.width:6} x {image.height:<6} {min(seconds):7.2f} s  of which the small copy "

@@ -110,7 +110,7 @@ TRAININGS: Mapping[str, Training] = {
     "cifar-vivid": Training(Recipe("unet", "bins", 32, VIVID, {"rebalance": 1.0}), (Stage(32, cifar, one_cycle(20)),), MIRROR),
     # At first small photos and a frozen encoder, which is fast. Only at the end, and slowly, does the encoder learn: at the usual rate
     # it forgot how to see photos of other sizes than those that it learned from.
-    "photos": Training(Recipe("encoder-unet", "bins", 192, TUNED, BINS), (
+    "photos": Training(Recipe("encoder-unet", "bins", 128, TUNED, BINS, view=256), (
         Stage(128, packed, one_cycle(1, 0.002, 32), FROZEN, {"loss_stride": 3}, (0, 50_000)),
         Stage(192, packed, FINE, FROZEN, rows=(0, 65_000)),
         Stage(192, packed, replace(FINE, lr=0.001, encoder_lr=0.1), rows=(65_000, 122_000)))),

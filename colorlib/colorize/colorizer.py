@@ -32,7 +32,7 @@ class Colorizer:
 
     Args:
         weights: a name such as "photos" or "photos-vivid", or a weights file.
-        size: shorter side of the small copy, in pixels; by default the size that the network was trained with.
+        size: shorter side of the small copy, in pixels; by default the view of the recipe, or the size that the network was trained with.
 
     Raises:
         RunError: if the weights are not there, are damaged or were not written by colorlib.
@@ -45,7 +45,7 @@ class Colorizer:
         self.name = Path(weights).name
         self.model, self.recipe = load_weights(weights)
         self.objective = self.recipe.build_objective()
-        self.size = size or self.recipe.size
+        self.size = size or self.recipe.view or self.recipe.size
 
     def __call__(self, image: Photo, vividness: float | None = None, saturation: float = 1.0,
                  hints: Iterable[Hint] = ()) -> Image.Image:

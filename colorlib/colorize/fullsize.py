@@ -20,7 +20,7 @@ from colorlib.system.processor import parallel_map
 
 RADIUS = 1           # of the windows, in pixels of the small copy
 SMOOTHNESS = 16.0    # epsilon of He, Sun and Tang, in squared Lab units: where L varies less, the slope is near zero
-STRIP = 2**17        # pixels of a strip
+STRIP = 2**18        # pixels of a strip: smaller ones are slower, larger ones take more memory
 LEVELS = 2**14       # of linear light, in the table of sRGB levels
 
 

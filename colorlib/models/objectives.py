@@ -20,6 +20,7 @@ from colorlib.models.features import FEATURES, Features, load_features, normaliz
 from colorlib.models.patches import average_patches, enlarge
 from colorlib.system.errors import UsageError
 
+ROWS = 32            # of an output that are decoded at a time
 NORMS = {"l1": F.l1_loss, "l2": F.mse_loss}
 
 
@@ -215,11 +216,11 @@ class ABClassification(Objective):
 
     def decode(self, output: Tensor, L: Tensor) -> Tensor:
         """Join L with the annealed mean of the tilted distribution, enlarged to the size of L and clipped to the gamut."""
-        logits, (tilt, temperature) = output.float(), self.tilt_and_temperature
-        if tilt:
-            logits = logits + tilt * torch.tensor(self.rarity).log().to(logits)[:, None, None]
-        ab = bins.annealed_mean(logits, temperature)
-        return color.join_lab(L, enlarge(ab, L.shape[-2:]))
+        tilt, temperature = self.tilt_and_temperature
+        shift = tilt * torch.tensor(self.rarity).log().to(output.device)[:, None, None] if tilt else 0
+        # A few rows at a time: every copy of the logits of a large picture takes as much memory as the network did.
+        rows = [bins.annealed_mean(logits.float() + shift, temperature) for logits in output.split(ROWS, -2)]
+        return color.join_lab(L, enlarge(torch.cat(rows, -2), L.shape[-2:]))
 
 
 def _every(stride: int, x: Tensor) -> Tensor:

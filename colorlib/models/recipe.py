@@ -41,7 +41,7 @@ class Recipe:
     """Everything needed to build a network and to decode its output.
 
     Raises:
-        UsageError: for an unknown model or objective, or a size that is not an integer of at least 8.
+        UsageError: for an unknown model or objective, or a size or view that is not an integer of at least 8.
     """
 
     model: str = "study"             # a key of MODELS
@@ -49,15 +49,18 @@ class Recipe:
     size: int = 32                   # pixels along each side of the training images
     options: dict[str, Any] = field(default_factory=dict)     # of the model, such as depth and width
     settings: dict[str, Any] = field(default_factory=dict)    # of the objective, such as rebalance and temperature
+    view: int | None = None          # shorter side of the copy of a photo that Colorizer shows the network; None: size
 
     def __post_init__(self):
         object.__setattr__(self, "model", OLD_NAMES.get(self.model, self.model))
         for kind, name, names in [("model", self.model, MODELS), ("objective", self.objective, OBJECTIVES)]:
             if name not in names:
                 raise UsageError(f"no {kind} is called {name!r}: there are {', '.join(names)}")
-        if not isinstance(self.size, Integral) or self.size < 8:
-            raise UsageError(f"size must be an integer of at least 8 pixels, got {self.size!r}")
-        object.__setattr__(self, "size", int(self.size))
+        for name in ("size", "view") if self.view is not None else ("size",):
+            pixels = getattr(self, name)
+            if not isinstance(pixels, Integral) or pixels < 8:
+                raise UsageError(f"{name} must be an integer of at least 8 pixels, got {pixels!r}")
+            object.__setattr__(self, name, int(pixels))
         for name in ("options", "settings"):                           # as a weights file will hold them
             try:
                 object.__setattr__(self, name, json.loads(json.dumps(getattr(self, name))))
@@ -93,4 +96,5 @@ class Recipe:
 
     def as_dict(self) -> dict[str, Any]:
         """The recipe as JSON values; ``Recipe(**recipe.as_dict())`` is equal to it."""
-        return asdict(self)
+        values = asdict(self)
+        return values if self.view else {name: value for name, value in values.items() if name != "view"}     # as in older runs

@@ -34,5 +34,6 @@ def finetune(weights: str | os.PathLike, root: str | os.PathLike, num_epochs: in
     network, recipe = load_weights(weights)
     train = data.load("folder", "train", recipe.size + recipe.size // 8, root)
     valid = data.load("folder", "valid", recipe.size, root)
-    config = TrainConfig(num_epochs, batch_size, lr, "adamw", weight_decay=0.01, schedule="one-cycle")
+    encoder_lr = 0.1 if recipe.model == "encoder-unet" else 1.0
+    config = TrainConfig(num_epochs, batch_size, lr, "adamw", encoder_lr, weight_decay=0.01, schedule="one-cycle")
     return fit(recipe, train, valid, config, run_dir, start=network)
