@@ -1,10 +1,10 @@
 """Say in a result what made it, so that nobody takes a guess for a document."""
 
+from importlib.metadata import version
 from xml.sax.saxutils import quoteattr
 
 from PIL import ExifTags
 
-from colorlib import __version__
 from colorlib.data.metadata import Metadata
 
 SOFTWARE, DATE = 305, 36867
@@ -17,7 +17,7 @@ END = b"</rdf:RDF>"
 
 def with_provenance(metadata: Metadata, settings: str) -> Metadata:
     """Metadata that name colorlib, its version and ``settings``, in EXIF and in XMP; what made the photo before stays in EXIF."""
-    maker = f"colorlib {__version__}, {settings}"
+    maker = f"colorlib {version('colorlib')}, {settings}"
     exif, before = metadata.exif, metadata.exif.get(SOFTWARE)
     before = before.decode(errors="replace") if isinstance(before, bytes) else before
     exif[SOFTWARE] = f"{maker}; {before}" if before else maker
