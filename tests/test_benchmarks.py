@@ -98,4 +98,4 @@ def test_packs_hold_each_photo_once_and_hold_the_same_ones_out(load, tmp_path):
     with zipfile.ZipFile(tmp_path / "train-00.zip") as archive:
         assert len(archive.namelist()) == 45
         with Image.open(archive.open(archive.namelist()[0])) as image:
-            assert (image.format, image.size) == ("WEBP", (144, 144))
+            assert (image.format, image.size) == ("WEBP", (216, 216))
