@@ -16,7 +16,7 @@ from PIL import Image
 
 from colorlib.colorize.colorizer import Colorizer
 
-MEGAPIXELS = (0.1, 1, 12, 50, 100)
+MEGAPIXELS = (0.1, 1, 12, 40, 50, 100)
 
 
 def photo(megapixels: float, seed: int = 0) -> Image.Image:
