@@ -72,4 +72,6 @@ def test_a_photo_larger_than_a_message_of_jupyter_is_colored(page, tmp_path):
 
 
 def test_the_folders_of_the_server_are_not_offered(page):
-    assert not page.get_by_placeholder("folder of this").first.is_visible()
+    field = page.get_by_placeholder("folder of this page")
+    assert field.count() == 1, "the field is there"
+    assert not field.is_visible()

@@ -123,13 +123,13 @@ def upright_srgb(image: Image.Image, min_side: int | None = None, keep_alpha: bo
                  ) -> tuple[Image.Image, tuple[str, ...]]:
     """Convert an opened picture to upright 8-bit sRGB: its EXIF orientation and color profile are applied.
 
-    Transparent parts become white, and 16 bits become 8.
+    Transparent parts become white, and more than 8 bits become 8.
 
     Returns:
         The picture, of mode "RGB" or "RGBA", and the changes that were made.
 
     Raises:
-        ValueError: for pixels of floating point numbers.
+        ValueError: for floating point numbers of which none is defined as white.
     """
     changes: list[str] = []
     image = eight_bit(image, changes)

@@ -7,8 +7,8 @@ from PIL import Image
 
 STRIP = 2**20                # pixels that are converted at a time: all of 100 megapixels would take 800 MB
 WHITES = (1, 255, 2**16 - 1, 2**31 - 1)         # levels that may be white, where the file does not say
-DARK = 1 / 8                 # of white: if no pixel is lighter, a file of more than 8 bits is probably meant to be
-DARK_PICTURE = "far from white: it may use a part of its levels only"
+DARK = 1 / 8                 # of white: a file of more than 8 bits without a lighter pixel may use a part of its levels only
+DARK_PICTURE = "very dark: it may use a part of its levels only"
 # Tags of TIFF 6.0.
 BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
 WHITE_IS_ZERO, SIGNED = 0, 2
@@ -40,9 +40,11 @@ def white_level(bits: int, largest: float, is_float: bool = False) -> int:
     Raises:
         ValueError: for real numbers that are not finite, or beyond 65,535.
     """
-    if is_float and not largest <= WHITES[2]:
-        raise ValueError("its pixels are floating point numbers, and no level is defined as white")
-    return 2**bits - 1 if bits and not is_float else next(white for white in WHITES[not is_float:] if largest <= white)
+    if is_float:
+        if not largest <= WHITES[2]:
+            raise ValueError("its pixels are floating point numbers, and no level is defined as white")
+        return next(white for white in WHITES if largest <= white)
+    return 2**bits - 1 if bits else next(white for white in WHITES[1:] if largest <= white)
 
 
 def to_bytes(levels: np.ndarray, white: int) -> np.ndarray:

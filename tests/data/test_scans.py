@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from test_decode import saved
 
 from colorlib.data.decode import decode
 from colorlib.data.depth import DARK_PICTURE
@@ -39,12 +40,6 @@ def twelve_bits():
     tags[273] = (4, 8 + 2 + 12 * len(tags) + 4)
     entries = b"".join(struct.pack("<HHII", tag, kind, 1, value) for tag, (kind, value) in tags.items())
     return b"II*\0" + struct.pack("<IH", 8, len(tags)) + entries + struct.pack("<I", 0) + packed
-
-
-def saved(image, form, **options):
-    file = io.BytesIO()
-    image.save(file, form, **options)
-    return file.getvalue()
 
 
 def png_with(kind, content, checksum=None):
