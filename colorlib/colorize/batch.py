@@ -150,7 +150,7 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeO
     result = colorizer(decoded.image, options.vividness, options.saturation, options.hints)
     if options.compare:
         result = _side_by_side(gray_copy(decoded.image), result, MAX_SIDE.get(file_format, 2 * result.width))
-    metadata = with_provenance(decoded.metadata, colorizer.settings(options.vividness, options.saturation))
+    metadata = with_provenance(decoded.metadata, colorizer.settings_in_words(options.vividness, options.saturation))
     return encode(result, file_format, name, metadata), decoded.remark
 
 

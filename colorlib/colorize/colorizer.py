@@ -109,8 +109,8 @@ class Colorizer:
         L, output = self.lightness_and_output(photo_of(image))
         return enlarge(bins.entropy(output), L.shape[-2:])[0, 0]
 
-    def settings(self, vividness: float | None = None, saturation: float = 1.0) -> str:
-        """Weights and settings of a call, in words."""
+    def settings_in_words(self, vividness: float | None = None, saturation: float = 1.0) -> str:
+        """Weights and settings of a call, such as "weights photos, vividness 0.5"."""
         vividness = self.objective.vividness if vividness is None else vividness
         chosen = {"vividness": vividness, "temperature": self.objective.temperature if vividness is None else None,
                   "saturation": None if saturation == 1 else saturation}
