@@ -18,6 +18,7 @@ from itertools import chain, count
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 from train_weights import everyday_photos
 
@@ -28,6 +29,7 @@ SIDE = 216                                     # pixels: an eighth more than the
 HELD_OUT = {"valid": 0.02, "test": 0.04}       # ends of the ranges of hashes
 MOST = 8_000                                   # photos of one collection, so that no kind outweighs the others
 OWN = 2                                        # times that each of the project's own photos is in the training packs
+ALIKE = 3                                      # bits of 64 that differ between hashes of near-duplicates
 PACK_BYTES = 56 * 2**20
 
 
@@ -38,6 +40,11 @@ class Photo(NamedTuple):
     collection: str
     license: str
     look: str                # difference hash: equal for copies of one photo
+
+    @property
+    def hash(self) -> int:
+        """The difference hash as a number."""
+        return int(self.look, 16)
 
     @property
     def place(self) -> float:
@@ -51,22 +58,31 @@ class Photo(NamedTuple):
 
 
 def collected(folders: list[Path]) -> list[Photo]:
-    """The photos of all folders in the order of their hashes, which is as good as random; ``MOST`` of a collection to train on."""
+    """The photos of all folders in the order of their hashes, which is as good as random; ``MOST`` of a collection to train on.
+
+    Photos that look like one that is held out are left out of training.
+    """
     photos = []
     for folder in folders:
         with (folder / "manifest.csv").open(newline="") as file:
             photos += [Photo(folder / row["repository"].replace("/", "+") / f"{row['blob']}.jpg", row["repository"], row["licence"], row["hash"])
                        for row in csv.DictReader(file)]
+    held_out = np.array([photo.hash for photo in photos if photo.split != "train"], np.uint64)
     counts: Counter[str] = Counter()
     taken, seen = [], set()
     for photo in sorted(photos, key=lambda photo: photo.place):
-        if photo.look in seen:
+        if photo.look in seen or (photo.split == "train" and looks_like_one_of(held_out, photo.hash)):
             continue
         seen.add(photo.look)
         counts[photo.collection] += photo.split == "train"
         if photo.split != "train" or counts[photo.collection] <= MOST:
             taken.append(photo)
     return taken
+
+
+def looks_like_one_of(others: np.ndarray, look: int) -> bool:
+    """Whether at most ``ALIKE`` bits of a difference hash are other than in one of others, (N,) uint64."""
+    return bool((np.bitwise_count(others ^ np.uint64(look)) <= ALIKE).any())
 
 
 def square(photo: Photo) -> bytes:

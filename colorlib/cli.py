@@ -186,14 +186,20 @@ def _add_colorize(commands: argparse._SubParsersAction) -> None:
     add("--saturation", type=float, default=1.0, metavar="S", help="factor for the colors (default: %(default)s)")
     add("--hints", metavar="JSON", help="file of colors that are known at some places of one photo")
     add("--format", metavar="NAME", help="jpeg, png, webp or tiff (default: the format of the input, else png)")
+    add("--size", type=comma_separated_numbers, default=[], metavar="N[,N]",
+        help="pixels of the shorter side that the network sees (default: that of the weights); several, such as "
+             "128,192,256,384, give their results in a row")
     add("--compare", action="store_true", help="put the gray photo on the left of the result")
+    add("--only-gray", action="store_true", help="skip photos in color; sepia and the tint of a scan count as gray")
+    add("--jobs", type=int, default=1, metavar="N", help="photos at the same time, which takes N times the memory (default: %(default)s)")
     add("--overwrite", action="store_true", help="replace results that exist")
 
 
 def _colorize(options: argparse.Namespace) -> int:
     hints = cl.colorize.read_hints(expand_user(options.hints)) if options.hints else ()
-    coloring = cl.colorize.ColorizeOptions(options.vividness, options.saturation, options.format, options.compare,
-                                           options.overwrite, hints)
+    coloring = cl.colorize.ColorizeOptions(
+        vividness=options.vividness, saturation=options.saturation, format=options.format, sizes=tuple(options.size),
+        compare=options.compare, only_gray=options.only_gray, overwrite=options.overwrite, hints=hints)
     if "-" in (options.out, *options.inputs):
         if options.inputs != ["-"] or options.out != "-":
             raise UsageError("a pipe needs - as the only input and as the output: colorlib colorize - -o -")
@@ -206,7 +212,7 @@ def _colorize(options: argparse.Namespace) -> int:
     tasks = cl.colorize.plan_tasks(options.inputs, options.out, coloring)
     if hints and len(tasks) > 1:
         raise UsageError(f"--hints belong to one photo, but {len(tasks)} are to be colored")
-    outcomes = cl.colorize.color_files(tasks, _colorizer(options), coloring)
+    outcomes = cl.colorize.color_files(tasks, _colorizer(options), coloring, options.jobs)
     outcomes = cl.colorize.collect_outcomes(outcomes, len(tasks))
     print(cl.colorize.summary_line(outcomes))
     return int(any(outcome.status == "failed" for outcome in outcomes))

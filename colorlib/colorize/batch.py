@@ -5,22 +5,25 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
 from PIL import Image
 
-from colorlib.colorize.colorizer import Colorizer, check_saturation, gray_copy
+from colorlib.colorize.colorizer import Colorizer, check_saturation, checked_size, gray_copy
 from colorlib.colorize.formats import EXTENSIONS, MAX_SIDE, as_format, encode, format_of, picture_extensions
 from colorlib.colorize.hints import Hint, checked
 from colorlib.colorize.inputs import MAX_BYTES
 from colorlib.colorize.provenance import with_provenance
-from colorlib.data.decode import decode, ignore_pillow_warnings
+from colorlib.colorize.tints import has_colors
+from colorlib.data.decode import Decoded, decode, ignore_pillow_warnings
 from colorlib.data.folders import Folder, file_entry
 from colorlib.system.errors import ColorlibError, DataError, PictureError, UsageError
 from colorlib.system.files import make_folder, write_atomic
 from colorlib.system.paths import expand_user
+from colorlib.system.processor import core_threads
 from colorlib.system.progress import progress_bar
 
 
@@ -29,13 +32,15 @@ class ColorizeOptions:
     """How to color photos and write the results.
 
     Raises:
-        UsageError: for a vividness, saturation, format or hint that is not allowed.
+        UsageError: for a vividness, saturation, format, size or hint that is not allowed.
     """
 
     vividness: float | None = None       # 0 (careful) to 1 (bold), for weights that predict a distribution
     saturation: float = 1.0              # factor for the colors
     format: str | None = None            # a key of EXTENSIONS; None: the format of the input if it is a key, else PNG
+    sizes: tuple[int, ...] = ()          # shorter sides of the copy that the network sees; several: their results in a row
     compare: bool = False                # put the gray photo on the left of the result (above it, if that would be too wide)
+    only_gray: bool = False              # skip photos that have colors
     overwrite: bool = False              # replace outputs that exist; inputs are never replaced
     hints: tuple[Hint, ...] = ()         # colors that are known, the same places in every photo
 
@@ -43,6 +48,8 @@ class ColorizeOptions:
         if self.vividness is not None and not 0 <= self.vividness <= 1:
             raise UsageError(f"vividness must be from 0 (careful) to 1 (bold), got {self.vividness}")
         check_saturation(self.saturation)
+        for size in self.sizes:
+            checked_size(size)
         object.__setattr__(self, "hints", checked(self.hints))
         if self.format:
             object.__setattr__(self, "format", as_format(self.format))
@@ -102,29 +109,38 @@ def plan_tasks(inputs: Iterable[str], out: str, options: ColorizeOptions) -> lis
     return list(tasks.values())
 
 
-def color_files(tasks: list[Task], colorizer: Colorizer, options: ColorizeOptions) -> Iterator[Outcome]:
-    """Color files one after another; a file that fails does not stop the others.
+def color_files(tasks: list[Task], colorizer: Colorizer, options: ColorizeOptions, jobs: int = 1) -> Iterator[Outcome]:
+    """Color files; a file that fails does not stop the others.
+
+    Args:
+        jobs: photos that are colored at the same time, at most one per core; each takes memory.
 
     Yields:
-        The outcome of each task, as soon as it is known.
+        The outcome of each task, in their order, as soon as it is known.
 
     Raises:
-        UsageError: for a vividness, if the weights predict no distribution.
+        UsageError: for a vividness, if the weights predict no distribution; for fewer than one job.
     """
     if options.vividness is not None:
         colorizer.objective.with_vividness(options.vividness)
     inputs, targets = {_real_path(task.source) for task in tasks}, Counter(task.target for task in tasks)
-    for source, target, problem in tasks:
+    if jobs < 1:
+        raise UsageError(f"jobs must be 1 or more, got {jobs}")
+
+    def outcome(task: Task) -> Outcome:
+        source, target, problem = task
         if problem:
-            yield Outcome(source, "failed", problem)
-        elif target is None:
-            yield Outcome(source, "skipped", "not a picture by extension")
-        elif _real_path(target) in inputs:
-            yield Outcome(source, "failed", "its output would overwrite an input")
-        elif targets[target] > 1:
-            yield Outcome(source, "failed", "another input has the same name, and so the same output")
-        else:
-            yield _color_file(source, target, colorizer, options)
+            return Outcome(source, "failed", problem)
+        if target is None:
+            return Outcome(source, "skipped", "not a picture by extension")
+        if _real_path(target) in inputs:
+            return Outcome(source, "failed", "its output would overwrite an input")
+        if targets[target] > 1:
+            return Outcome(source, "failed", "another input has the same name, and so the same output")
+        return _color_file(source, target, colorizer, options)
+
+    with core_threads(jobs) if jobs > 1 else nullcontext(map) as mapper:
+        yield from mapper(outcome, tasks)
 
 
 def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeOptions) -> tuple[bytes, str]:
@@ -143,24 +159,36 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeO
     Raises:
         PictureError: if the file is no picture, damaged or too large.
     """
+    decoded = _decoded(data, name)
+    return _colored(decoded, name, colorizer, options), decoded.remark
+
+
+def _decoded(data: bytes, name: str) -> Decoded:
     with ignore_pillow_warnings():
-        decoded = decode(data, name, keep_alpha=True, max_bytes=MAX_BYTES)
+        return decode(data, name, keep_alpha=True, max_bytes=MAX_BYTES)
+
+
+def _colored(decoded: Decoded, name: str, colorizer: Colorizer, options: ColorizeOptions) -> bytes:
+    """A decoded file in color, as the bytes of a file."""
     input_format = as_format(decoded.format)
     file_format = options.format or (input_format if input_format in EXTENSIONS else "png")
-    result = colorizer(decoded.image, options.vividness, options.saturation, options.hints)
-    if options.compare:
-        result = _side_by_side(gray_copy(decoded.image), result, MAX_SIDE.get(file_format, 2 * result.width))
-    metadata = with_provenance(decoded.metadata, colorizer.settings_in_words(options.vividness, options.saturation))
-    return encode(result, file_format, name, metadata), decoded.remark
+    colorizers = [colorizer.at_size(size) for size in options.sizes] or [colorizer]
+    results = [some(decoded.image, options.vividness, options.saturation, options.hints) for some in colorizers]
+    shown = [gray_copy(decoded.image), *results] if options.compare else results
+    settings = "; ".join(some.settings_in_words(options.vividness, options.saturation) for some in colorizers)
+    return encode(_in_a_row(shown, MAX_SIDE.get(file_format)), file_format, name, with_provenance(decoded.metadata, settings))
 
 
-def _side_by_side(gray: Image.Image, result: Image.Image, max_width: int) -> Image.Image:
-    """Gray on the left of the result, or above it where both would be too wide."""
-    beside = 2 * result.width <= max_width
-    corner = (result.width, 0) if beside else (0, result.height)
-    both = gray.crop((0, 0, corner[0] + result.width, corner[1] + result.height))          # the other half is empty
-    both.paste(result, corner)
-    return both
+def _in_a_row(pictures: list[Image.Image], max_width: int | None) -> Image.Image:
+    """Pictures of one size beside one another, or above one another where that would be too wide."""
+    if len(pictures) == 1:
+        return pictures[0]
+    (width, height), number = pictures[0].size, len(pictures)
+    step = (width, 0) if max_width is None or number * width <= max_width else (0, height)
+    row = Image.new(pictures[0].mode, (width + (number - 1) * step[0], height + (number - 1) * step[1]))
+    for place, picture in enumerate(pictures):
+        row.paste(picture, (place * step[0], place * step[1]))
+    return row
 
 
 def collect_outcomes(outcomes: Iterable[Outcome], total: int) -> list[Outcome]:
@@ -230,7 +258,10 @@ def _color_file(source: Path, target: Path, colorizer: Colorizer, options: Color
         if target.exists() and not options.overwrite:
             return Outcome(source, "skipped", "there already")
         options = replace(options, format=format_of(target))
-        colored, remark = color_bytes(source.read_bytes(), str(source), colorizer, options)
+        decoded = _decoded(source.read_bytes(), str(source))
+        if options.only_gray and has_colors(decoded.image):
+            return Outcome(source, "skipped", "in color already")
+        colored = _colored(decoded, str(source), colorizer, options)
         make_folder(target.parent)
         write_atomic(target, colored)
     except PictureError as error:
@@ -241,4 +272,4 @@ def _color_file(source: Path, target: Path, colorizer: Colorizer, options: Color
         return Outcome(source, "failed", error.strerror or str(error))
     except Exception as error:                            # such as too little memory for this photo
         return Outcome(source, "failed", f"{type(error).__name__}: {error}")
-    return Outcome(source, "done", remark)
+    return Outcome(source, "done", decoded.remark)

@@ -1,5 +1,6 @@
 """Color a photo at its full size: ``Colorizer("photos")(image)``."""
 
+import copy
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -40,12 +41,10 @@ class Colorizer:
     """
 
     def __init__(self, weights: str | os.PathLike = "photos", size: int | None = None):
-        if size is not None and size < 8:
-            raise UsageError(f"size must be 8 pixels or more, got {size}")
         self.name = Path(weights).name
         self.model, self.recipe = load_weights(weights)
         self.objective = self.recipe.build_objective()
-        self.size = size or self.recipe.view or self.recipe.size
+        self.size = checked_size(size or self.recipe.view or self.recipe.size)
 
     def __call__(self, image: Photo, vividness: float | None = None, saturation: float = 1.0,
                  hints: Iterable[Hint] = ()) -> Image.Image:
@@ -109,10 +108,21 @@ class Colorizer:
         L, output = self.lightness_and_output(photo_of(image))
         return enlarge(bins.entropy(output), L.shape[-2:])[0, 0]
 
+    def at_size(self, size: int) -> "Colorizer":
+        """The same network, shown another size.
+
+        Raises:
+            UsageError: for a size below 8.
+        """
+        other = copy.copy(self)
+        other.size = checked_size(size)
+        return other
+
     def settings_in_words(self, vividness: float | None = None, saturation: float = 1.0) -> str:
         """Weights and settings of a call, such as "weights photos, vividness 0.5"."""
         vividness = self.objective.vividness if vividness is None else vividness
-        chosen = {"vividness": vividness, "temperature": self.objective.temperature if vividness is None else None,
+        usual = self.recipe.view or self.recipe.size
+        chosen = {"size": None if self.size == usual else self.size, "vividness": vividness, "temperature": self.objective.temperature if vividness is None else None,
                   "saturation": None if saturation == 1 else saturation}
         return ", ".join([f"weights {self.name}", *(f"{name} {value:g}" for name, value in chosen.items() if value is not None)])
 
@@ -129,6 +139,13 @@ def gray_copy(image: Photo) -> Image.Image:
     """The photo without color, upright, at full size and with its transparency: what ``Colorizer`` starts from."""
     photo = photo_of(image)
     return render_full_size(photo, *torch.zeros(2, 1, 2, 1, 1))
+
+
+def checked_size(size: int) -> int:
+    """The same size; a UsageError if it is below 8 pixels."""
+    if not size >= 8:
+        raise UsageError(f"size must be 8 pixels or more, got {size}")
+    return size
 
 
 def check_saturation(saturation: float) -> None:

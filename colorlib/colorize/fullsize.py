@@ -17,10 +17,12 @@ from torch import Tensor
 
 from colorlib import color
 from colorlib.system.processor import parallel_map
+from colorlib.system.progress import progress_bar
 
 RADIUS = 1           # of the windows, in pixels of the small copy
 SMOOTHNESS = 16.0    # epsilon of He, Sun and Tang, in squared Lab units: where L varies less, the slope is near zero
 STRIP = 2**18        # pixels of a strip: smaller ones are slower, larger ones take more memory
+PATIENCE = 2         # seconds without a progress bar
 LEVELS = 2**14       # of linear light, in the table of sRGB levels
 
 
@@ -67,7 +69,8 @@ def render_full_size(photo: Image.Image, slope: Tensor, offset: Tensor, saturati
         return pixels_from_lab(L[0], (slopes * L + offsets)[0])
 
     result, tops = Image.new("RGB", photo.size), range(0, photo.height, height)
-    for top, strip in zip(tops, parallel_map(render, tops), strict=True):
+    strips = progress_bar(parallel_map(render, tops), "one photo", total=len(tops), unit=" strips", delay=PATIENCE, leave=False)
+    for top, strip in zip(tops, strips, strict=True):
         result.paste(Image.fromarray(strip), (0, top))
     if photo.mode == "RGBA":
         result.putalpha(photo.getchannel("A"))

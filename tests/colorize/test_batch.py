@@ -6,8 +6,9 @@ import resource
 
 import numpy as np
 import pytest
+import skimage.data
 from command import colorize, contents, run
-from PIL import Image
+from PIL import Image, ImageOps
 
 from colorlib.cli import main
 from colorlib.colorize import batch
@@ -244,3 +245,46 @@ def test_a_name_that_would_become_too_long_fails_alone(painter, album, tmp_path,
         said = capsys.readouterr()
         assert f"{done} skipped" in said.out
         assert "1 failed (1 File name too long)" in said.out
+
+
+def test_photos_in_color_are_skipped_if_only_gray_ones_are_wanted(painter, tmp_path, capsys):
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    astronaut = Image.fromarray(skimage.data.astronaut())
+    astronaut.save(folder / "color.png")
+    astronaut.convert("L").save(folder / "gray.png")
+    ImageOps.colorize(astronaut.convert("L"), "#281908", "#fff0cd", mid="#a07850").save(folder / "sepia.jpg")
+    assert colorize(painter, folder, "-o", tmp_path / "out", "--only-gray") == 0
+    assert "2 done, 1 skipped (1 in color already)" in capsys.readouterr().out
+    assert set(contents(tmp_path / "out")) == {"gray.png", "sepia.jpg"}
+
+
+def test_several_sizes_stand_in_a_row(tmp_path):
+    gray = Image.fromarray(skimage.data.astronaut()[:120, 100:260]).convert("L")
+    gray.save(tmp_path / "gray.png")
+    assert colorize("photos", tmp_path / "gray.png", "-o", tmp_path / "row.png", "--size", "32,64,96", "--compare") == 0
+    with Image.open(tmp_path / "row.png") as row:
+        assert row.size == (4 * 160, 120)
+        cells = [np.asarray(row.crop((160 * i, 0, 160 * (i + 1), 120))) for i in range(4)]
+    assert (cells[0] == np.asarray(gray)[..., None]).all()
+    for size, cell in zip((32, 64, 96), cells[1:], strict=True):
+        assert (cell == np.asarray(Colorizer("photos", size)(gray))).all()
+    with Image.open(tmp_path / "row.png") as row:
+        assert "size 32" in row.getexif()[305]
+
+
+@pytest.mark.parametrize(("size", "message"), [("7", "8 pixels or more"), ("128,0", "8 pixels or more")])
+def test_a_size_that_is_too_small_is_refused(tmp_path, capsys, size, message):
+    assert colorize("photos", "gray.png", "-o", tmp_path / "row.png", "--size", size) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_several_jobs_give_the_same_files_and_outcomes(painter, album, tmp_path, capsys):
+    said = []
+    for jobs in (1, 2):
+        assert colorize(painter, album, "-o", tmp_path / str(jobs), "--jobs", jobs) == 1
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1]
+    assert contents(tmp_path / "1") == contents(tmp_path / "2") != {}
+    assert colorize(painter, album, "-o", tmp_path / "0", "--jobs", 0) == 2
+    assert "jobs must be 1 or more" in capsys.readouterr().err
