@@ -77,8 +77,18 @@ def read_hints(path: Path) -> tuple[Hint, ...]:
         DataError: for a file that is not there, or holds something else.
     """
     try:
-        return checked(Hint(**entry) for entry in json.loads(path.read_text())["hints"])
+        return parse_hints(path.read_text(errors="replace"), str(path))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
+
+
+def parse_hints(text: str, name: str) -> tuple[Hint, ...]:
+    """The hints of JSON as ``to_json`` writes it; ``name`` is that of the file, for error messages.
+
+    Raises:
+        DataError: for something else.
+    """
+    try:
+        return checked(Hint(**entry) for entry in json.loads(text)["hints"])
     except (ValueError, KeyError, TypeError, UsageError) as error:
-        raise DataError(f'{path} holds no hints such as {{"hints": [{{"x": 0.5, "y": 0.2, "rgb": "#c08040"}}]}} ({error})') from error
+        raise DataError(f'{name} holds no hints such as {{"hints": [{{"x": 0.5, "y": 0.2, "rgb": "#c08040"}}]}} ({error})') from error

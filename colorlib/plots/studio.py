@@ -3,6 +3,7 @@
 import base64
 import io
 from collections.abc import Callable
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -11,15 +12,20 @@ import ipywidgets
 from matplotlib import colormaps
 from PIL import Image
 
+from colorlib.colorize.asking import answers, place_to_ask
 from colorlib.colorize.batch import ColorizeOptions, color_bytes
 from colorlib.colorize.colorizer import Colorizer, gray_copy
+from colorlib.colorize.hints import Hint
 from colorlib.data.decode import decode, ignore_pillow_warnings
+from colorlib.plots.hinting import HintPanel, Questions
+from colorlib.plots.picker import Picker
 from colorlib.plots.shelf import MiB, Shelf
-from colorlib.plots.widgets import WIDE, Interactive
+from colorlib.plots.widgets import WIDE, Interactive, uploaded
 from colorlib.system import paths
 from colorlib.system.errors import ColorlibError
 
 SHOWN = 480                  # pixels of the longer side on the screen; the download has all
+SIZES = (128, 192, 256, 384)                             # shorter sides of what the network sees
 MAX_BITS = 8                 # entropy if all 261 bins are equally likely
 
 
@@ -63,41 +69,48 @@ class Studio:
         self.limit = ipywidgets.HTML(f"<small>up to {self.shelf.largest_upload // MiB} MB"
                                      f"{'; larger ones: from folder' if self.shelf.is_open else ''}</small>")
         self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
+        self.size = ipywidgets.Dropdown(options=[("as trained", None), *((f"{size} px", size) for size in SIZES)],
+                                        description="network sees", style={"description_width": "6.5em"})
         self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", **wide)
         self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", **wide)
         self.vividness = ipywidgets.FloatSlider(self._default_vividness, min=0, max=1, step=0.01, description="vividness", **wide)
         self.uncertainty = ipywidgets.Checkbox(False, description="show where the network is uncertain", indent=False,
                                                layout={"width": "auto"})
-        self.picture = ipywidgets.Image(format="png")
+        self.sizes = ipywidgets.Button(description="compare sizes", tooltip="the photo as the network colors it at each size")
+        self.picture = Picker()
         self.button = ipywidgets.Button(description="color at full size")
         self.message, self.download = ipywidgets.HTML(), ipywidgets.HTML()
-        self.data, self.name, self.photo = b"", "", None
+        self.data, self.name, self.photo, self.compares_sizes = b"", "", None, False
+        self.hints = HintPanel(self.picture, Questions(self._place_to_ask, self._likely_colors), self._colorize, self._guarded)
         for widget, handler in [(self.upload, self._on_upload), (self.sample, self._on_sample),
                                 (self.folder, self._on_folder), (self.weights, self._on_weights),
-                                (self.saturation, self._colorize), (self.vividness, self._colorize),
+                                (self.saturation, self._colorize), (self.vividness, self._colorize), (self.size, self._colorize),
                                 (self.compare, self._draw), (self.uncertainty, self._draw)]:
             widget.observe(handler, "value")
+        self.picture.observe(self._on_pick, "picked")
         self.button.on_click(self._on_full_size)
+        self.sizes.on_click(self._on_sizes)
         self._offer(photos or sorted(paths.samples_dir().glob("*.jpg")))
 
     @property
     def page(self) -> ipywidgets.Widget:
         """All widgets in one box."""
         top = ipywidgets.HBox([self.upload, self.limit, self.sample, self.folder, self.weights], layout={"flex_flow": "row wrap"})
-        return Interactive([top, self.message, self.picture, self.compare, self.vividness, self.saturation,
-                            self.uncertainty, ipywidgets.HBox([self.button, self.download])], self.picture.value)
+        return Interactive([top, self.message, self.picture, self.hints.box, self.compare, self.vividness, self.saturation,
+                            ipywidgets.HBox([self.size, self.sizes], layout={"flex_flow": "row wrap"}), self.uncertainty,
+                            ipywidgets.HBox([self.button, self.download])], self.picture.value)
 
     @property
     def colorizer(self) -> Colorizer:
-        """Colorizer of the chosen weights."""
-        return self.colorizers[self.weights.value]
+        """Colorizer of the chosen weights and size."""
+        colorizer = self.colorizers[self.weights.value]
+        return colorizer.at_size(self.size.value) if self.size.value else colorizer
 
     @_shows_errors
     def _on_upload(self) -> None:
-        if files := self.upload.value:
-            # ipywidgets 7 has a dict {name: file}, ipywidgets 8 a tuple of files with names.
-            name, file = next(iter(files.items())) if isinstance(files, dict) else (files[0]["name"], files[0])
-            self._open(bytes(file["content"]), name)
+        if file := uploaded(self.upload):
+            name, content = file
+            self._open(content, name)
             self.sample.value = None                     # so that the same sample can be chosen again
 
     @_shows_errors
@@ -119,7 +132,7 @@ class Studio:
         decoded.image.thumbnail((SHOWN, SHOWN))
         self.data, self.name, self.photo, self.gray = data, name, decoded.image, gray_copy(decoded.image)
         self.message.value = decoded.remark
-        self._colorize()
+        self.hints.set(())                               # which colors the photo
 
     @_shows_errors
     def _on_weights(self) -> None:
@@ -132,20 +145,27 @@ class Studio:
     def _colorize(self) -> None:
         if self.photo is not None:                       # the first file may be unreadable
             self.vividness.disabled = self.uncertainty.disabled = self.colorizer.objective.temperature is None
-            self.colored = self.colorizer(self.photo, self._chosen_vividness, self.saturation.value)
+            self.hints.box.layout.display = None if self._takes_hints else "none"
+            self.colored = self.colorizer(self.photo, self._chosen_vividness, self.saturation.value, self._chosen_hints)
             self.download.value = ""                     # it has other settings
             self._draw()
 
     @_shows_errors
     def _draw(self) -> None:
         if self.photo is not None:
+            if self.compares_sizes:
+                self.message.value, self.compares_sizes = "", False
+            self.hints.mark()
             image = Image.blend(self.gray, self.colored, self.compare.value)
             if self.uncertainty.value and not self.uncertainty.disabled:
                 heat = colormaps["magma"](self.colorizer.uncertainty(self.photo).numpy() / MAX_BITS, bytes=True)
                 image = Image.fromarray(heat[..., :3]).resize(self.photo.size, Image.Resampling.BILINEAR)
-            buffer = io.BytesIO()
-            image.save(buffer, "PNG")
-            self.picture.value = buffer.getvalue()
+            self._show(image)
+
+    def _show(self, image: Image.Image) -> None:
+        buffer = io.BytesIO()
+        image.save(buffer, "PNG")
+        self.picture.value = buffer.getvalue()
 
     @property
     def _default_vividness(self) -> float:
@@ -157,10 +177,56 @@ class Studio:
     def _chosen_vividness(self) -> float | None:
         return None if self.vividness.disabled else self.vividness.value
 
+    @property
+    def _takes_hints(self) -> bool:
+        return getattr(self.colorizer.model, "takes_hints", False) and self.colorizer.objective.temperature is not None
+
+    @property
+    def _chosen_hints(self) -> tuple[Hint, ...]:
+        return self.hints.hints if self._takes_hints else ()
+
+    def _place_to_ask(self, hints: tuple[Hint, ...]) -> tuple[float, float]:
+        return place_to_ask(self.colorizer, self.photo, hints)
+
+    def _likely_colors(self, x: float, y: float, hints: tuple[Hint, ...]) -> list[str]:
+        return answers(self.colorizer, self.photo, x, y, hints)
+
+    def _guarded(self, handler: Callable[[], None]) -> Callable[..., None]:
+        """The handler of a part of the page, with errors shown there."""
+        return partial(_shows_errors(lambda _: handler()), self)
+
+    @_shows_errors
+    def _on_sizes(self) -> None:
+        """Show the photo as the network colors it at each size, until something else is chosen."""
+        colorizer, settings = self.colorizer, (self._chosen_vividness, self.saturation.value, self._chosen_hints)
+        results = [colorizer.at_size(size)(self.photo, *settings) for size in SIZES]
+        self.picture.marks, self.compares_sizes = [], True
+        self._show(_in_a_grid(results))
+        self.message.value = f"The network saw {', '.join(map(str, SIZES))} px, row by row. Click the one to keep."
+
+    @_shows_errors
+    def _on_pick(self) -> None:
+        x, y, _ = self.picture.picked
+        if self.compares_sizes:
+            self.size.value = SIZES[2 * (y >= 0.5) + (x >= 0.5)]
+            self._draw()                                 # if it is the size from before, nothing else does
+        elif self._takes_hints:
+            self.hints.look_at(x, y)
+
     @_shows_errors
     def _on_full_size(self) -> None:
-        options = ColorizeOptions(self._chosen_vividness, self.saturation.value, "jpeg")
+        options = ColorizeOptions(self._chosen_vividness, self.saturation.value, "jpeg", hints=self._chosen_hints)
         colored, _ = color_bytes(self.data, self.name, self.colorizer, options)
         link = base64.b64encode(colored).decode()
         name = escape(f"{Path(self.name).stem}-in-color.jpg")
         self.download.value = f'<a download="{name}" href="data:image/jpeg;base64,{link}">download {name}</a>'
+
+
+def _in_a_grid(pictures: list[Image.Image]) -> Image.Image:
+    """Four pictures of one size, in two rows."""
+    width, height = pictures[0].size
+    grid = Image.new("RGB", (2 * width, 2 * height))
+    for place, picture in enumerate(pictures):
+        row, column = divmod(place, 2)
+        grid.paste(picture, (column * width, row * height))
+    return grid

@@ -36,6 +36,15 @@ class Interactive(ipywidgets.VBox):
         return {**super()._repr_mimebundle_(**kwargs), "image/png": self._still}
 
 
+def uploaded(upload: ipywidgets.FileUpload) -> tuple[str, bytes] | None:
+    """Name and content of the file that was uploaded, if there is one: in ipywidgets 7 a dict {name: file}, in 8 a tuple of files."""
+    if not upload.value:
+        return None
+    files = upload.value
+    name, file = next(iter(files.items())) if isinstance(files, dict) else (files[0]["name"], files[0])
+    return name, bytes(file["content"])
+
+
 def compare_slider(gray: Pixels, predicted: Pixels, actual: Pixels, height: int = 320) -> ipywidgets.Widget:
     """Fade from gray to predicted to actual with a slider; choose the image with another.
 
