@@ -9,7 +9,7 @@ from torch import Tensor
 
 from colorlib import color
 from colorlib.color import bins
-from colorlib.colorize.borders import inside_borders
+from colorlib.colorize.borders import cropped, inside_borders
 from colorlib.colorize.colorizer import Colorizer
 from colorlib.colorize.hints import Hint, inside
 
@@ -31,7 +31,7 @@ def place_to_ask(colorizer: Colorizer, photo: Image.Image, hints: Iterable[Hint]
     """
     box = left, top, right, bottom = inside_borders(photo)
     known = inside(tuple(hints), box, *photo.size)
-    _, logits = colorizer.lightness_and_output(photo.crop(box), known)
+    _, logits = colorizer.lightness_and_output(cropped(photo, box), known)
     x, y = widest_place(logits, known)
     return (left + x * (right - left)) / photo.width, (top + y * (bottom - top)) / photo.height
 

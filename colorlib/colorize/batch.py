@@ -5,20 +5,23 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from PIL import Image
 
 from colorlib.colorize.colorizer import Colorizer, check_saturation, checked_size, gray_copy
+from colorlib.colorize.deep_files import DEEP_FORMATS, encode_deep
 from colorlib.colorize.formats import EXTENSIONS, MAX_SIDE, as_format, encode, format_of, picture_extensions
 from colorlib.colorize.hints import Hint, checked
 from colorlib.colorize.inputs import MAX_BYTES
 from colorlib.colorize.provenance import with_provenance
 from colorlib.colorize.tints import has_colors
 from colorlib.data.decode import Decoded, decode, ignore_pillow_warnings
+from colorlib.data.deep import can_read_deep, gray_levels, is_deep
 from colorlib.data.folders import Folder, file_entry
 from colorlib.system.errors import ColorlibError, DataError, PictureError, UsageError
 from colorlib.system.files import make_folder, write_atomic
@@ -159,8 +162,7 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeO
     Raises:
         PictureError: if the file is no picture, damaged or too large.
     """
-    decoded = _decoded(data, name)
-    return _colored(decoded, name, colorizer, options), decoded.remark
+    return _colored(data, _decoded(data, name), name, colorizer, options)
 
 
 def _decoded(data: bytes, name: str) -> Decoded:
@@ -168,15 +170,33 @@ def _decoded(data: bytes, name: str) -> Decoded:
         return decode(data, name, keep_alpha=True, max_bytes=MAX_BYTES)
 
 
-def _colored(decoded: Decoded, name: str, colorizer: Colorizer, options: ColorizeOptions) -> bytes:
-    """A decoded file in color, as the bytes of a file."""
-    input_format = as_format(decoded.format)
+def _colored(data: bytes, decoded: Decoded, name: str, colorizer: Colorizer, options: ColorizeOptions) -> tuple[bytes, str]:
+    """A decoded file in color, as the bytes of a file, and a remark or ""."""
+    input_format, photo = as_format(decoded.format), decoded.image
     file_format = options.format or (input_format if input_format in EXTENSIONS else "png")
     colorizers = [colorizer.at_size(size) for size in options.sizes] or [colorizer]
-    results = [some(decoded.image, options.vividness, options.saturation, options.hints) for some in colorizers]
-    shown = [gray_copy(decoded.image), *results] if options.compare else results
-    settings = "; ".join(some.settings_in_words(options.vividness, options.saturation) for some in colorizers)
-    return encode(_in_a_row(shown, MAX_SIDE.get(file_format)), file_format, name, with_provenance(decoded.metadata, settings))
+    words = "; ".join(some.settings_in_words(options.vividness, options.saturation) for some in colorizers)
+    settings, metadata, remark = (options.vividness, options.saturation, options.hints), with_provenance(decoded.metadata, words), decoded.remark
+    if is_deep(data) and file_format in DEEP_FORMATS and len(colorizers) == 1 and not options.compare:
+        levels, why_not = _levels(data, photo)
+        if levels is not None:
+            pixels = colorizers[0].in_depth(photo, levels, *settings)
+            return encode_deep(pixels, photo, file_format, name, metadata), remark
+        remark = f"{remark}, {why_not}" if remark else why_not
+    results = [some(photo, *settings) for some in colorizers]
+    shown = [gray_copy(photo), *results] if options.compare else results
+    return encode(_in_a_row(shown, MAX_SIDE.get(file_format)), file_format, name, metadata), remark
+
+
+def _levels(data: bytes, photo: Image.Image) -> tuple[np.ndarray | None, str]:
+    """Gray levels of a file of more than 8 bits a channel, or None and why its colors get 8 bits."""
+    if not can_read_deep():
+        return None, "16 bits became 8; to keep them: pip install imagecodecs tifffile"
+    with suppress(Exception):                             # what Pillow reads with repairs, others may not read
+        levels = gray_levels(data, MAX_BYTES)
+        if levels is not None and levels.shape == photo.size[::-1]:
+            return levels, ""
+    return None, "16 bits became 8"
 
 
 def _in_a_row(pictures: list[Image.Image], max_width: int | None) -> Image.Image:
@@ -258,10 +278,11 @@ def _color_file(source: Path, target: Path, colorizer: Colorizer, options: Color
         if target.exists() and not options.overwrite:
             return Outcome(source, "skipped", "there already")
         options = replace(options, format=format_of(target))
-        decoded = _decoded(source.read_bytes(), str(source))
+        data = source.read_bytes()
+        decoded = _decoded(data, str(source))
         if options.only_gray and has_colors(decoded.image):
             return Outcome(source, "skipped", "in color already")
-        colored = _colored(decoded, str(source), colorizer, options)
+        colored, remark = _colored(data, decoded, str(source), colorizer, options)
         make_folder(target.parent)
         write_atomic(target, colored)
     except PictureError as error:
@@ -272,4 +293,4 @@ def _color_file(source: Path, target: Path, colorizer: Colorizer, options: Color
         return Outcome(source, "failed", error.strerror or str(error))
     except Exception as error:                            # such as too little memory for this photo
         return Outcome(source, "failed", f"{type(error).__name__}: {error}")
-    return Outcome(source, "done", decoded.remark)
+    return Outcome(source, "done", remark)

@@ -15,6 +15,11 @@ THINNEST = 0.01      # of the length of a side: a thinner border is seen, and co
 STRIP = 32           # lines that are read at a time
 
 
+def cropped(photo: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """The part of a photo in a box; the photo itself where that is all of it, since a copy of 100 megapixels takes 400 MB."""
+    return photo if box == (0, 0, *photo.size) else photo.crop(box)
+
+
 def inside_borders(photo: Image.Image) -> Box:
     """The part of a photo inside of its plain borders.
 

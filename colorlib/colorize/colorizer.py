@@ -12,11 +12,10 @@ from torch import Tensor
 
 from colorlib import color
 from colorlib.color import bins
-from colorlib.colorize.borders import inside_borders
-from colorlib.colorize.fullsize import lightness_of_pixels, local_linear_fit, render_full_size
+from colorlib.colorize.borders import cropped, inside_borders
+from colorlib.colorize.fullsize import lightness_of_pixels, local_linear_fit, render_deep, render_full_size
 from colorlib.colorize.hints import Hint, checked, hint_map, inside
 from colorlib.colorize.inputs import Photo, photo_of
-from colorlib.models.objectives import Objective
 from colorlib.models.patches import enlarge
 from colorlib.models.weights import load_weights
 from colorlib.system.errors import UsageError
@@ -67,25 +66,45 @@ class Colorizer:
             PictureError: for a file that is no picture, damaged or too large; DataError: for one that is not there.
             TypeError: for what is no photo.
         """
+        photo = photo_of(image)
+        box, slope, offset = self._fit(photo, vividness, saturation, hints)
+        with torch.inference_mode():
+            if box == (0, 0, *photo.size):
+                return render_full_size(photo, slope, offset, saturation)
+            result = photo.copy()
+            result.paste(render_full_size(cropped(photo, box), slope, offset, saturation), box)
+            return result
+
+    def in_depth(self, photo: Image.Image, levels: np.ndarray, vividness: float | None = None, saturation: float = 1.0,
+                 hints: Iterable[Hint] = ()) -> np.ndarray:
+        """Color a photo of 16 bits a channel; other arguments as for a call.
+
+        Args:
+            photo: in 8 bits, of mode "RGB" or "RGBA"; the network sees it.
+            levels: its gray levels as sRGB encodes them, (H, W) uint16.
+
+        Returns:
+            (H, W, 3) uint16; its L is that of the gray levels, up to rounding.
+        """
+        (left, top, right, bottom), slope, offset = self._fit(photo, vividness, saturation, hints)
+        result = np.repeat(levels[..., None], 3, 2)
+        with torch.inference_mode():
+            result[top:bottom, left:right] = render_deep(levels[top:bottom, left:right], slope, offset, saturation)
+        return result
+
+    @torch.inference_mode()
+    def _fit(self, photo: Image.Image, vividness: float | None, saturation: float, hints: Iterable[Hint]
+             ) -> tuple[tuple[int, int, int, int], Tensor, Tensor]:
+        """The box inside a photo's borders, and slope and offset of its colors in there, (1, 2, h, w) each."""
         objective = self.objective if vividness is None else self.objective.with_vividness(vividness)
         check_saturation(saturation)
         hints = checked(hints)
         if hints and not getattr(self.model, "takes_hints", False):
             raise UsageError(f"the weights {self.name} take no hints: use others, such as photos")
-        photo = photo_of(image)
-        with torch.inference_mode():
-            box = inside_borders(photo)
-            if box == (0, 0, *photo.size):
-                return self._colored(photo, objective, saturation, hints)
-            result = photo.copy()
-            result.paste(self._colored(photo.crop(box), objective, saturation, inside(hints, box, *photo.size)), box)
-            return result
-
-    def _colored(self, photo: Image.Image, objective: Objective, saturation: float, hints: tuple[Hint, ...]) -> Image.Image:
-        """Color a photo without borders, of mode "RGB" or "RGBA"."""
-        L, output = self.lightness_and_output(photo, hints)
+        box = inside_borders(photo)
+        L, output = self.lightness_and_output(cropped(photo, box), inside(hints, box, *photo.size))
         _, ab = color.split_lab(objective.decode(output, L))
-        return render_full_size(photo, *local_linear_fit(L, ab), saturation)
+        return box, *local_linear_fit(L, ab)
 
     def batch(self, images: Iterable[Photo], vividness: float | None = None,
               saturation: float = 1.0) -> Iterator[Image.Image]:

@@ -61,7 +61,7 @@ def encode(image: Image.Image, file_format: str, name: str, metadata: Metadata) 
         image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     buffer = io.BytesIO()
     try:
-        image.save(buffer, file_format, **SAVE_OPTIONS[file_format], **_METADATA[file_format](metadata))
+        image.save(buffer, file_format, **SAVE_OPTIONS[file_format], **METADATA[file_format](metadata))
     except Exception as error:                            # the encoders raise many kinds
         raise PictureError(name, "not written", f"it cannot be written as {file_format} ({error})") from error
     return buffer.getvalue()
@@ -101,7 +101,7 @@ def _in_tiff(metadata: Metadata) -> dict[str, Any]:
     return {"tiffinfo": {tag: value for tag, value in tags.items() if _is_writable(tag, value)}} | _resolution(metadata)
 
 
-_METADATA: Mapping[str, Callable[[Metadata], dict[str, Any]]] = {"jpeg": _in_jpeg, "png": _in_png, "webp": _in_webp, "tiff": _in_tiff}
+METADATA: Mapping[str, Callable[[Metadata], dict[str, Any]]] = {"jpeg": _in_jpeg, "png": _in_png, "webp": _in_webp, "tiff": _in_tiff}
 
 
 def _resolution(metadata: Metadata) -> dict[str, Any]:

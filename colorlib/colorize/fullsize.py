@@ -7,6 +7,7 @@ the edges back. The original filter averages the lines of all windows around a p
 keeps its own line, through the color that the network gave it.
 """
 
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import numpy as np
@@ -23,6 +24,7 @@ RADIUS = 1           # of the windows, in pixels of the small copy
 SMOOTHNESS = 16.0    # epsilon of He, Sun and Tang, in squared Lab units: where L varies less, the slope is near zero
 STRIP = 2**18        # pixels of a strip: smaller ones are slower, larger ones take more memory
 PATIENCE = 2         # seconds without a progress bar
+DEEP_WHITE = 2**16 - 1
 LEVELS = 2**14       # of linear light, in the table of sRGB levels
 
 
@@ -58,23 +60,58 @@ def render_full_size(photo: Image.Image, slope: Tensor, offset: Tensor, saturati
     Returns:
         The colored photo, of the same mode. Colors outside of sRGB are moved toward gray, at the same L.
     """
-    coefficients = saturation * torch.cat([slope, offset], 1)                   # (1,4,h,w)
-    photo.load()                                                                # once, before several threads crop it
-    height = max(1, STRIP // photo.width)
-
-    def render(top: int) -> np.ndarray:
-        bottom = min(top + height, photo.height)
+    def render(top: int, bottom: int, coefficients: Tensor) -> np.ndarray:
         L = lightness_of_pixels(np.asarray(photo.crop((0, top, photo.width, bottom)).convert("RGB")))
-        slopes, offsets = _enlarge_rows(coefficients, photo.size, top, bottom).chunk(2, 1)
-        return pixels_from_lab(L[0], (slopes * L + offsets)[0])
+        return pixels_from_lab(L[0], _applied(coefficients, L))
 
-    result, tops = Image.new("RGB", photo.size), range(0, photo.height, height)
-    strips = progress_bar(parallel_map(render, tops), "one photo", total=len(tops), unit=" strips", delay=PATIENCE, leave=False)
-    for top, strip in zip(tops, strips, strict=True):
+    photo.load()                                                                # once, before several threads crop it
+    result = Image.new("RGB", photo.size)
+    for top, strip in _strips(render, photo.size, slope, offset, saturation):
         result.paste(Image.fromarray(strip), (0, top))
     if photo.mode == "RGBA":
         result.putalpha(photo.getchannel("A"))
     return result
+
+
+def render_deep(levels: np.ndarray, slope: Tensor, offset: Tensor, saturation: float = 1.0) -> np.ndarray:
+    """Color the gray levels of a photo of 16 bits a channel; other arguments as for ``render_full_size``.
+
+    Args:
+        levels: (H, W) uint16, as sRGB encodes them.
+
+    Returns:
+        (H, W, 3) uint16. Colors outside of sRGB are moved toward gray. Every pixel has the L of its gray level, up to rounding.
+    """
+    def render(top: int, bottom: int, coefficients: Tensor) -> np.ndarray:
+        luminance = color.to_linear(torch.from_numpy(levels[top:bottom].astype(np.float64)) / DEEP_WHITE)[None]
+        L = color.luminance_to_L(luminance)
+        return _deep_pixels(luminance, torch.cat([L, _applied(coefficients, L[None].float())]))
+
+    result = np.empty((*levels.shape, 3), np.uint16)
+    for top, strip in _strips(render, levels.shape[::-1], slope, offset, saturation):
+        result[top:top + len(strip)] = strip
+    return result
+
+
+def _strips(render: Callable[[int, int, Tensor], np.ndarray], size: tuple[int, int], slope: Tensor, offset: Tensor,
+            saturation: float) -> Iterator[tuple[int, np.ndarray]]:
+    """The first row of each strip of a picture of size (width, height), and what ``render`` makes of it."""
+    small, (width, height) = saturation * torch.cat([slope, offset], 1), size               # (1,4,h,w)
+    rows = max(1, STRIP // width)
+    tops = range(0, height, rows)
+
+    def rendered(top: int) -> np.ndarray:
+        bottom = min(top + rows, height)
+        return render(top, bottom, _enlarge_rows(small, size, top, bottom))
+
+    strips = parallel_map(rendered, tops)
+    yield from zip(tops, progress_bar(strips, "one photo", total=len(tops), unit=" strips", delay=PATIENCE, leave=False), strict=True)
+
+
+def _applied(coefficients: Tensor, L: Tensor) -> Tensor:
+    """Slopes and offsets (1, 4, h, w) on L (1, 1, h, w): ab (2, h, w)."""
+    slopes, offsets = coefficients.chunk(2, 1)
+    return (slopes * L + offsets)[0]
 
 
 def lightness_of_pixels(pixels: np.ndarray) -> Tensor:
@@ -93,6 +130,15 @@ def pixels_from_lab(L: Tensor, ab: Tensor) -> np.ndarray:
         linear[:, outside] = color.lab_to_linear(clipped)[:, 0]
     *_, srgb_of_linear = _tables()
     return _take(srgb_of_linear, linear.clamp_(0, 1).mul_(LEVELS).add_(0.5)).permute(1, 2, 0).contiguous().numpy()
+
+
+def _deep_pixels(luminance: Tensor, lab: Tensor) -> np.ndarray:
+    """Lab (3, h, W) -> sRGB (h, W, 3) uint16 with exactly this luminance, (1, h, W)."""
+    off = color.lab_to_linear(color.clip_to_gamut(lab)) - luminance
+    # What is still outside of [0, 1] is moved toward gray in linear light, where this does not change the luminance.
+    room = torch.where(off < 0, luminance, 1 - luminance) / off.abs().clamp(min=1e-12)
+    linear = luminance + off * room.amin(0).clamp(max=1)
+    return (DEEP_WHITE * color.from_linear(linear.clamp(0, 1))).round().permute(1, 2, 0).numpy().astype(np.uint16)
 
 
 def _take(table: Tensor, index: Tensor) -> Tensor:

@@ -34,7 +34,7 @@ def open_tiff(data: bytes, name: str, max_bytes: int) -> Image.Image:
     import tifffile  # not at the top: it is optional, and takes a while
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
-        page = max((page for page in file.pages if not page.is_reduced), key=lambda page: page.imagewidth * page.imagelength)
+        page = largest_page(file)
         white_is_zero = page.photometric.name == "MINISWHITE"
         mode = MODES.get(("MINISBLACK" if white_is_zero else page.photometric.name, page.samplesperpixel))
         if mode is None or page.imagedepth > 1:
@@ -42,20 +42,33 @@ def open_tiff(data: bytes, name: str, max_bytes: int) -> Image.Image:
                                "save it as RGB")
         if 2 * page.nbytes > max_bytes:
             raise PictureError(name, "too large", f"{page.imagewidth} x {page.imagelength} pixels take {2 * page.nbytes / 2**20:,.0f} MiB to decode")
-        try:
-            pixels = page.asarray().reshape(_shape(page))
-        except ValueError as error:
-            if "imagecodecs" in str(error):
-                raise ImportError(str(error)) from error
-            raise
-        pixels = np.moveaxis(pixels, 0, -1) if page.planarconfig == SEPARATE else pixels
-        image = Image.fromarray(_eight_bit(pixels, page.bitspersample, white_is_zero).squeeze(), mode)
+        image = Image.fromarray(_eight_bit(page_pixels(page), page.bitspersample, white_is_zero).squeeze(), mode)
         image.format = "TIFF"
         if page.iccprofile:
             image.info["icc_profile"] = page.iccprofile
         if ORIENTATION in page.tags:
             image.getexif()[ORIENTATION] = int(page.tags[ORIENTATION].value)
         return image
+
+
+def largest_page(file: Any) -> Any:
+    """The page of a ``tifffile.TiffFile`` with the most pixels, apart from reduced copies."""
+    return max((page for page in file.pages if not page.is_reduced), key=lambda page: page.imagewidth * page.imagelength)
+
+
+def page_pixels(page: Any) -> np.ndarray:
+    """Pixels of a page: (H, W, C).
+
+    Raises:
+        ImportError: if what decompresses them is not installed.
+    """
+    try:
+        pixels = page.asarray().reshape(_shape(page))
+    except ValueError as error:
+        if "imagecodecs" in str(error):
+            raise ImportError(str(error)) from error
+        raise
+    return np.moveaxis(pixels, 0, -1) if page.planarconfig == SEPARATE else pixels
 
 
 def _shape(page: Any) -> tuple[int, ...]:
