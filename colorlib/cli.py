@@ -41,8 +41,8 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except ColorlibError as error:
         print(f"colorlib: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        print("colorlib: interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        print(f"colorlib: {stop if stop.args else 'interrupted'}", file=sys.stderr)
     except OSError as error:                                   # a closed pipe, a full disk
         where = f"{error.filename}: " if error.filename else ""
         print(f"colorlib: {where}{error.strerror or error}", file=sys.stderr)
@@ -169,8 +169,8 @@ def _data_info(options: argparse.Namespace) -> int:
 
 def _add_colorize(commands: argparse._SubParsersAction) -> None:
     command = _add_command(
-        commands, "colorize", _colorize, "color photos",
-        "Color photos at their full size. Inputs are never changed; results that exist are kept.",
+        commands, "colorize", _colorize, "color photos and films",
+        "Color photos at their full size, and films. Inputs are never changed; results that exist are kept.",
         "  colorlib colorize grandma.jpg -o grandma-in-color.jpg\n"
         "  colorlib colorize ~/Scans 'more/*.tif' -o colored --compare\n"
         "  colorlib colorize - -o - < gray.png > colored.png")
@@ -209,7 +209,7 @@ def _colorize(options: argparse.Namespace) -> int:
         if remark:
             print(remark, file=sys.stderr)
         return 0
-    tasks = cl.colorize.plan_tasks(options.inputs, options.out, coloring)
+    tasks = cl.colorize.plan_tasks(options.inputs, options.out, coloring.format)
     if hints and len(tasks) > 1:
         raise UsageError(f"--hints belong to one photo, but {len(tasks)} are to be colored")
     outcomes = cl.colorize.color_files(tasks, _colorizer(options), coloring, options.jobs)

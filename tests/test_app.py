@@ -71,6 +71,37 @@ def test_a_photo_larger_than_a_message_of_jupyter_is_colored(page, tmp_path):
     assert height == pytest.approx(width, abs=2)
 
 
+def test_a_click_on_the_photo_offers_colors_and_a_choice_colors_it(page):
+    picture = page.locator("img.widget-image").first
+    picture.click(position={"x": 100, "y": 60})
+    offered = page.locator("button[title^='#']:visible")
+    offered.first.wait_for()
+    assert offered.count() >= 3
+    before = shown(page)
+    offered.first.click()
+    wait_until(page, lambda pixels: np.abs(pixels - before).max() > 30)
+    assert page.locator(".colorlib-mark").count() == 1
+    page.get_by_role("button", name="undo").click()
+    sync_api.expect(page.locator(".colorlib-mark")).to_have_count(0)
+    page.get_by_role("button", name="ask me").click()
+    sync_api.expect(page.locator(".colorlib-asked")).to_have_count(1)
+    offered.last.click()
+    with page.expect_download() as waiting:
+        page.get_by_text("save hints").click()
+    assert waiting.value.suggested_filename == "hints.json"
+
+
+def test_a_place_is_picked_with_the_keys(page):
+    frame = page.locator(".colorlib-picker")
+    frame.focus()
+    for _ in range(10):
+        frame.press("ArrowRight")
+    frame.press("Enter")
+    asked = page.locator(".colorlib-asked")
+    sync_api.expect(asked).to_have_count(1)
+    assert asked.evaluate("mark => [mark.style.left, mark.style.top]") == ["70%", "50%"]
+
+
 def test_the_folders_of_the_server_are_not_offered(page):
     field = page.get_by_placeholder("folder of this page")
     assert field.count() == 1, "the field is there"

@@ -20,12 +20,12 @@ def requirements(lines):
 
 
 def test_environment_yml_and_pyproject_agree():
-    names = ("dependencies", "hub", "heic", "measures", "cluster", "app", "test", "dev")
+    names = ("dependencies", "hub", "heic", "scans", "video", "measures", "cluster", "app", "test", "dev")
     lists = [re.search(rf"{name} = \[(.*?)\]", PYPROJECT, re.S)[1] for name in names]
     expected = requirements(re.findall(r'"(.+?)"', "".join(lists)))
     expected["python"] = re.search(r'requires-python = "(.+?)"', PYPROJECT)[1]
     listed = re.findall(r"^  - (\w[\w-]*[>=].*)$", (ROOT / "environment.yml").read_text(), re.M)
-    conda = requirements(line.replace("pytorch", "torch", 1) for line in listed)
+    conda = requirements(line.replace("pytorch", "torch", 1).replace("opencv", "opencv-python-headless") for line in listed)
     assert conda == expected
 
 

@@ -13,7 +13,8 @@ __all__ = [
     "summary_line",
 ]
 
-from .batch import ColorizeOptions, collect_outcomes, color_bytes, color_files, plan_tasks, summary_line
+from .batch import ColorizeOptions, collect_outcomes, color_bytes, color_files, summary_line
 from .colorizer import Colorizer, gray_copy
 from .fullsize import local_linear_fit, render_full_size
 from .hints import Hint, read_hints
+from .tasks import plan_tasks

@@ -1,7 +1,5 @@
 """Color files and folders: outputs are written atomically, inputs are never changed, one bad photo stops no other."""
 
-import glob
-import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -15,17 +13,18 @@ from PIL import Image
 
 from colorlib.colorize.colorizer import Colorizer, check_saturation, checked_size, gray_copy
 from colorlib.colorize.deep_files import DEEP_FORMATS, encode_deep
-from colorlib.colorize.formats import EXTENSIONS, MAX_SIDE, as_format, encode, format_of, picture_extensions
+from colorlib.colorize.films.coloring import color_film, parts_folder
+from colorlib.colorize.films.reading import is_film
+from colorlib.colorize.formats import EXTENSIONS, MAX_SIDE, as_format, encode, format_of
 from colorlib.colorize.hints import Hint, checked
 from colorlib.colorize.inputs import MAX_BYTES
 from colorlib.colorize.provenance import with_provenance
+from colorlib.colorize.tasks import Task, real_path
 from colorlib.colorize.tints import has_colors
 from colorlib.data.decode import Decoded, decode, ignore_pillow_warnings
 from colorlib.data.deep import can_read_deep, gray_levels, is_deep
-from colorlib.data.folders import Folder, file_entry
-from colorlib.system.errors import ColorlibError, DataError, PictureError, UsageError
+from colorlib.system.errors import ColorlibError, PictureError, UsageError
 from colorlib.system.files import make_folder, write_atomic
-from colorlib.system.paths import expand_user
 from colorlib.system.processor import core_threads
 from colorlib.system.progress import progress_bar
 
@@ -60,56 +59,12 @@ class ColorizeOptions:
             raise UsageError(f"format must be one of {', '.join(EXTENSIONS)}, got {self.format!r}")
 
 
-class Task(NamedTuple):
-    """A file to color, and where to write the result."""
-
-    source: Path
-    target: Path | None              # None: the file's extension is not that of a picture
-    problem: str = ""                # why the file cannot be read, if that is known already
-
-
 class Outcome(NamedTuple):
     """The result of one task."""
 
     source: Path
     status: str                      # "done", "skipped" or "failed"
     cause: str = ""
-
-
-def plan_tasks(inputs: Iterable[str], out: str, options: ColorizeOptions) -> list[Task]:
-    """List all input files, and where to write their colored copies.
-
-    Args:
-        inputs: files, folders (with their subfolders) and globs.
-        out: a folder; or, for one input file, the name of the output.
-
-    Raises:
-        DataError: for an input that does not exist.
-        UsageError: for an output without a name, with an unknown extension, or that is one file for several inputs.
-    """
-    if not out:
-        raise UsageError("the output has no name: name a file or a folder")
-    target = expand_user(out)
-    paths = list(dict.fromkeys(path for text in inputs for path in _matching_paths(text, target)))
-    if len(paths) > 1:                                          # a glob such as * may match the output folder itself
-        paths = [path for path in paths if _real_path(path) != _real_path(target)]
-    if not paths:
-        raise DataError("there is no input: name files or folders to color")
-    into_folder = target.is_dir() or out.endswith("/")
-    if not into_folder and target.suffix and len(paths) == 1 and not paths[0].is_dir():
-        if format_of(target) is None or options.format not in (None, format_of(target)):
-            wanted = EXTENSIONS.get(options.format) or f"one of {', '.join(EXTENSIONS.values())}"
-            raise UsageError(f"{target}: an output must end with {wanted}, or be a folder")
-        return [Task(paths[0], target, file_entry(paths[0], MAX_BYTES).cause)]
-    if format_of(target) and not into_folder:
-        raise UsageError(f"{out} is one picture, but a folder or several files are to be colored: name a folder")
-    tasks: dict[Path, Task] = {}
-    for path in paths:
-        for task in _tasks_below(path, target, len(paths) > 1, options):
-            tasks.setdefault(_real_path(task.source), task)     # a file named twice is colored once
-    if not tasks:
-        raise DataError(f"there are no files in {', '.join(map(str, paths))}")
-    return list(tasks.values())
 
 
 def color_files(tasks: list[Task], colorizer: Colorizer, options: ColorizeOptions, jobs: int = 1) -> Iterator[Outcome]:
@@ -126,7 +81,7 @@ def color_files(tasks: list[Task], colorizer: Colorizer, options: ColorizeOption
     """
     if options.vividness is not None:
         colorizer.objective.with_vividness(options.vividness)
-    inputs, targets = {_real_path(task.source) for task in tasks}, Counter(task.target for task in tasks)
+    inputs, targets = {real_path(task.source) for task in tasks}, Counter(task.target for task in tasks)
     if jobs < 1:
         raise UsageError(f"jobs must be 1 or more, got {jobs}")
 
@@ -136,7 +91,7 @@ def color_files(tasks: list[Task], colorizer: Colorizer, options: ColorizeOption
             return Outcome(source, "failed", problem)
         if target is None:
             return Outcome(source, "skipped", "not a picture by extension")
-        if _real_path(target) in inputs:
+        if real_path(target) in inputs:
             return Outcome(source, "failed", "its output would overwrite an input")
         if targets[target] > 1:
             return Outcome(source, "failed", "another input has the same name, and so the same output")
@@ -233,50 +188,15 @@ def summary_line(outcomes: list[Outcome]) -> str:
     return ", ".join(parts)
 
 
-def _matching_paths(text: str, out: Path) -> list[Path]:
-    """The path ``text``, or all paths that match it as a glob, but not results below ``out`` if other files match."""
-    path = expand_user(text)
-    if path.exists():
-        return [path]
-    if matches := [Path(match) for match in sorted(glob.glob(str(path), recursive=True))]:  # noqa: PTH207
-        return [match for match in matches if _real_path(out) not in _real_path(match).parents] or matches
-    raise DataError(f"there is no {text}")
-
-
-def _tasks_below(path: Path, out: Path, several: bool, options: ColorizeOptions) -> Iterator[Task]:
-    """A task for a file, or for each file below a folder that is not in ``out``.
-
-    With several inputs, the results of a folder are written to a folder of the same name.
-    """
-    if not path.is_dir():
-        yield Task(path, _output_path(out / path.name, options), file_entry(path, MAX_BYTES).cause)
-        return
-    results, folder = _real_path(out), _real_path(path)
-    top = out / folder.name if several else out
-    for name, _, problem, _ in Folder(path, MAX_BYTES).entries():
-        is_result = folder in results.parents and results in (folder / name).parents
-        if not is_result and (problem or not name.endswith("/")):
-            is_picture = Path(name).suffix.lower() in picture_extensions()
-            yield Task(path / name, _output_path(top / name, options) if is_picture else None, problem)
-
-
-def _output_path(path: Path, options: ColorizeOptions) -> Path:
-    """``path``, with the extension of the output format appended if it has another one.
-
-    cat.gif becomes cat.gif.png, so that cat.gif and cat.png never have the same output.
-    """
-    file_format = options.format or format_of(path) or ("jpeg" if path.suffix.lower() == ".mpo" else "png")
-    return path if format_of(path) == file_format else path.with_name(path.name + EXTENSIONS[file_format])
-
-
-def _real_path(path: Path) -> Path:
-    return Path(os.path.realpath(path))          # Path.resolve raises for a link to itself
-
-
 def _color_file(source: Path, target: Path, colorizer: Colorizer, options: ColorizeOptions) -> Outcome:
     try:
-        if target.exists() and not options.overwrite:
+        if target.exists() and not options.overwrite and not parts_folder(target).exists():
             return Outcome(source, "skipped", "there already")
+        if is_film(source) and options.hints:
+            return Outcome(source, "failed", "hints belong to a photo, and this is a film")
+        if is_film(source):
+            make_folder(target.parent)
+            return Outcome(source, "done", color_film(source, target, colorizer, options.vividness, options.saturation))
         options = replace(options, format=format_of(target))
         data = source.read_bytes()
         decoded = _decoded(data, str(source))

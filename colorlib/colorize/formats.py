@@ -16,6 +16,7 @@ from colorlib.system.errors import PictureError
 EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif"}
 SAVE_OPTIONS = {"jpeg": {"quality": 95, "subsampling": 0}, "png": {"compress_level": 4}, "webp": {"quality": 95},
                 "tiff": {"compression": "tiff_deflate"}}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}               # that films are written in
 ALIASES = {"jpg": "jpeg", "tif": "tiff", "mpo": "jpeg"}         # an MPO is a JPEG with further pictures, as phones write them
 MAX_SIDE = {"jpeg": 65_500, "webp": 16_383}              # pixels
 MAX_SEGMENT = 65_533         # bytes in one segment of a JPEG

@@ -13,6 +13,7 @@ from PIL import Image, ImageOps
 from colorlib.cli import main
 from colorlib.colorize import batch
 from colorlib.colorize.colorizer import Colorizer
+from colorlib.colorize.tasks import plan_tasks
 
 
 def test_a_folder_is_colored_with_its_structure_and_failures_are_reported(painter, album, tmp_path, capsys):
@@ -152,7 +153,7 @@ def test_a_pipe_in_a_folder_does_not_stop_everything(painter, album, tmp_path, c
 
 def test_an_unexpected_error_fails_one_file_only(painter, album, monkeypatch):
     colorizer, options = Colorizer(painter), batch.ColorizeOptions()
-    tasks = batch.plan_tasks([str(album)], str(album / "out"), options)
+    tasks = plan_tasks([str(album)], str(album / "out"))
     monkeypatch.setattr(batch, "encode", lambda *arguments: (_ for _ in ()).throw(MemoryError("no more")))
     outcomes = list(batch.color_files(tasks, colorizer, options))
     assert {outcome.cause for outcome in outcomes if outcome.source.name == "a.jpg"} == {"MemoryError: no more"}
@@ -189,7 +190,7 @@ def test_a_full_disk_is_reported_and_leaves_no_file(painter, album, tmp_path):
 
 def test_a_file_that_is_gone_fails_alone(painter, album, tmp_path):
     options = batch.ColorizeOptions()
-    tasks = batch.plan_tasks([str(album)], str(tmp_path / "out"), options)
+    tasks = plan_tasks([str(album)], str(tmp_path / "out"))
     os.remove(album / "a.jpg")  # noqa: PTH107
     outcomes = {outcome.source.name: outcome for outcome in batch.color_files(tasks, Colorizer(painter), options)}
     assert outcomes["a.jpg"].status == "failed"

@@ -1,0 +1,1 @@
+"""Color films: frame by frame, with colors that stay steady."""
