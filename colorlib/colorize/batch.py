@@ -17,7 +17,7 @@ from colorlib.colorize.films.coloring import color_film, parts_folder
 from colorlib.colorize.films.reading import is_film
 from colorlib.colorize.formats import EXTENSIONS, MAX_SIDE, as_format, encode, format_of
 from colorlib.colorize.hints import Hint, checked
-from colorlib.colorize.inputs import MAX_BYTES
+from colorlib.colorize.inputs import COPIES, MAX_BYTES
 from colorlib.colorize.provenance import with_provenance
 from colorlib.colorize.tasks import Task, real_path
 from colorlib.colorize.tints import has_colors
@@ -122,7 +122,7 @@ def color_bytes(data: bytes, name: str, colorizer: Colorizer, options: ColorizeO
 
 def _decoded(data: bytes, name: str) -> Decoded:
     with ignore_pillow_warnings():
-        return decode(data, name, keep_alpha=True, max_bytes=MAX_BYTES)
+        return decode(data, name, keep_alpha=True, max_bytes=MAX_BYTES, copies=COPIES)
 
 
 def _colored(data: bytes, decoded: Decoded, name: str, colorizer: Colorizer, options: ColorizeOptions) -> tuple[bytes, str]:

@@ -11,7 +11,9 @@ from colorlib.system.errors import DataError
 from colorlib.system.paths import expand_user
 
 Photo = Image.Image | str | os.PathLike | np.ndarray
-MAX_BYTES = 420 * 2**20        # bytes of a file, and of a photo while it is decoded: 110 megapixels
+MAX_FILE_BYTES = 420 * 2**20
+MAX_BYTES = 840 * 2**20        # memory for a photo and its result: 110 megapixels
+COPIES = 2                     # pictures that are held at once: the photo and its result
 
 
 def photo_of(image: Photo) -> Image.Image:
@@ -43,7 +45,7 @@ def _opened(path: Path) -> Image.Image:
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from error
     with ignore_pillow_warnings():
-        return decode(data, str(path), keep_alpha=True, max_bytes=MAX_BYTES).image
+        return decode(data, str(path), keep_alpha=True, max_bytes=MAX_BYTES, copies=COPIES).image
 
 
 def _from_array(pixels: np.ndarray) -> Image.Image:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from colorlib.colorize.films.reading import FILM_EXTENSIONS, is_film
 from colorlib.colorize.formats import CONTAINERS, EXTENSIONS, format_of, picture_extensions
-from colorlib.colorize.inputs import MAX_BYTES
+from colorlib.colorize.inputs import MAX_FILE_BYTES
 from colorlib.data.folders import Folder, file_entry
 from colorlib.system.errors import DataError, UsageError
 from colorlib.system.paths import expand_user
@@ -51,7 +51,7 @@ def plan_tasks(inputs: Iterable[str], out: str, file_format: str | None = None) 
         if format_of(target) is None or file_format not in (None, format_of(target)):
             wanted = EXTENSIONS.get(file_format) or f"one of {', '.join(EXTENSIONS.values())}"
             raise UsageError(f"{target}: an output must end with {wanted}, or be a folder")
-        return [Task(paths[0], target, file_entry(paths[0], MAX_BYTES).cause)]
+        return [Task(paths[0], target, file_entry(paths[0], MAX_FILE_BYTES).cause)]
     if format_of(target) and not into_folder:
         raise UsageError(f"{out} is one picture, but a folder or several files are to be colored: name a folder")
     tasks: dict[Path, Task] = {}
@@ -79,11 +79,11 @@ def _tasks_below(path: Path, out: Path, several: bool, file_format: str | None) 
     With several inputs, the results of a folder are written to a folder of the same name.
     """
     if not path.is_dir():
-        yield Task(path, _output_path(out / path.name, file_format), _problem(path, file_entry(path, MAX_BYTES).cause))
+        yield Task(path, _output_path(out / path.name, file_format), _problem(path, file_entry(path, MAX_FILE_BYTES).cause))
         return
     results, folder = real_path(out), real_path(path)
     top = out / folder.name if several else out
-    for name, _, problem, _ in Folder(path, MAX_BYTES).entries():
+    for name, _, problem, _ in Folder(path, MAX_FILE_BYTES).entries():
         is_result = folder in results.parents and results in (folder / name).parents
         if not is_result and (problem or not name.endswith("/")):
             is_known = Path(name).suffix.lower() in picture_extensions() | FILM_EXTENSIONS

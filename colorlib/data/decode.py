@@ -24,7 +24,8 @@ MAX_DECODING_BYTES = 256 * MiB        # memory for one picture: 67 megapixels, o
 MAX_PARALLEL_BYTES = 16 * MiB         # pictures below this are decoded by many threads at once
 REMARKS = {SEVERAL_PICTURES, LARGEST_PICTURE, DARK_PICTURE}    # changes that a user should know of
 # Peak memory while decoding, as a multiple of the decoded picture, by format or mode (measured).
-MEMORY_FACTORS = {"WEBP": 4, "AVIF": 2.5, "HEIF": 2.5, "P": 2.5, "PA": 2.5, "I": 3.5, "I;16": 3.5, "I;16B": 3.5}
+MEMORY_FACTORS = {"WEBP": 4, "AVIF": 2.5, "HEIF": 2.5, "P": 1.5, "PA": 1.5, "I": 1.75, "I;16": 1.5, "I;16B": 1.5}
+BYTES = 4                    # a pixel, in Pillow's memory
 # What undoes each orientation of EXIF 2.3 (tag 274).
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -49,7 +50,7 @@ class Decoded(NamedTuple):
 
 
 def decode(data: bytes, name: str, min_side: int | None = None, large_picture_lock: AbstractContextManager | None = None,
-           keep_alpha: bool = False, max_bytes: int = MAX_DECODING_BYTES) -> Decoded:
+           keep_alpha: bool = False, max_bytes: int = MAX_DECODING_BYTES, copies: int = 1) -> Decoded:
     """Decode the bytes of an image file as ``upright_srgb`` does; of several pictures in one file the one that ``choose_page`` chooses.
 
     Args:
@@ -58,14 +59,15 @@ def decode(data: bytes, name: str, min_side: int | None = None, large_picture_lo
             pixels on the shorter side; by default all pixels are kept.
         large_picture_lock: held while a large picture is decoded, so that threads share the memory.
         keep_alpha: keep transparency, as mode "RGBA".
-        max_bytes: memory that decoding may take.
+        max_bytes: memory that decoding may take, and what is done with the picture afterwards.
+        copies: pictures of its size that will then be held at once.
 
     Raises:
         PictureError: for a file that is no image, is damaged, or takes too much memory.
     """
     if not data:
         raise PictureError(name, "empty", "it is empty")
-    options = name, min_side, large_picture_lock or nullcontext(), keep_alpha, max_bytes
+    options = name, min_side, large_picture_lock or nullcontext(), keep_alpha, max_bytes, copies
     try:
         return _decode(data, *options)
     except PictureError:
@@ -87,21 +89,23 @@ def _explained(error: Exception, data: bytes, name: str) -> PictureError:
 
 
 def _decode(data: bytes, name: str, min_side: int | None, large_picture_lock: AbstractContextManager, keep_alpha: bool,
-            max_bytes: int) -> Decoded:
+            max_bytes: int, copies: int) -> Decoded:
     image = _open(data, name, max_bytes)
     remark = choose_page(image, name)
     file_format, (width, height) = image.format, image.size
     if min_side:
         image.draft("RGB", (min_side, min_side))              # JPEG: 1/8, 1/4 or 1/2 of the size, almost for free
     need = _decoding_bytes(image, width * height)
-    if need > max_bytes:
-        raise PictureError(name, "too large", f"{width} x {height} pixels take {need / MiB:,.0f} MiB to decode")
+    if max(need, copies * BYTES * image.width * image.height) > max_bytes:
+        raise PictureError(name, "too large", f"{width} x {height} pixels take {max(need, copies * BYTES * width * height) / MiB:,.0f} MiB")
     with large_picture_lock if need > MAX_PARALLEL_BYTES else nullcontext():
         turned_by_pillow = lies_on_its_side(image)
         image.load()
         metadata = read_metadata(image, turned_by_pillow)
-        picture, changes = upright_srgb(image, min_side, keep_alpha)
-    return Decoded(picture, (remark, *changes) if remark else changes, file_format, width, height, metadata)
+        changes = [remark] if remark else []
+        image = eight_bit(image, changes)                     # and forget the deeper pixels
+        picture, others = upright_srgb(image, min_side, keep_alpha)
+    return Decoded(picture, (*changes, *others), file_format, width, height, metadata)
 
 
 def _open(data: bytes, name: str, max_bytes: int) -> Image.Image:
@@ -137,6 +141,8 @@ def upright_srgb(image: Image.Image, min_side: int | None = None, keep_alpha: bo
     if factor > 1:             # twice min_side stays: with less, the partial squares at the edge would show
         image = image.reduce(factor)
     image = _upright(image, changes)
+    if keep_alpha and image.mode == "RGBA" and not image.info.get("icc_profile"):
+        return image, tuple(changes)
     image, alpha = _without_alpha(image)
     image = _srgb(image, changes)
     if alpha and keep_alpha:
@@ -180,7 +186,7 @@ def _decoding_bytes(image: Image.Image, file_pixels: int) -> int:
     """Memory that decoding takes: Pillow keeps 4 bytes a pixel, a progressive JPEG all coefficients of the file."""
     progressive = 6 * file_pixels if image.info.get("progressive") else 0
     factor = max(MEMORY_FACTORS.get(image.format, 1), MEMORY_FACTORS.get(image.mode, 1))
-    return int(4 * factor * image.width * image.height) + progressive
+    return int(BYTES * factor * image.width * image.height) + progressive
 
 
 def _upright(image: Image.Image, changes: list[str]) -> Image.Image:

@@ -18,7 +18,7 @@ from colorlib.data.tiff import TIFF, largest_page, page_pixels
 PNG, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24         # how a file begins, and which byte is the number of bits
 ORIENTATION, WHITE = 274, 2**16 - 1
 STRIP = 2**20                # pixels that are converted at a time
-BYTES = 20                   # memory for a pixel of three channels: pixels, gray levels, result
+BYTES = 12                   # a pixel, without those of the file: the photo in 8 bits, gray levels, the result
 # How each orientation of EXIF 2.3 is undone: rows reversed, columns reversed, and then rows and columns exchanged.
 TURNS = {2: (1, -1, False), 3: (-1, -1, False), 4: (-1, 1, False), 5: (1, 1, True), 6: (-1, 1, True), 7: (-1, -1, True), 8: (1, -1, True)}
 
@@ -71,7 +71,7 @@ def _png(data: bytes, max_bytes: int) -> DeepPixels | None:
     import imagecodecs
 
     with Image.open(io.BytesIO(data)) as image:
-        if BYTES * image.width * image.height > max_bytes:
+        if (BYTES + 2 * len(image.getbands())) * image.width * image.height > max_bytes:
             return None
         orientation, profile = image.getexif().get(ORIENTATION, 1), image.info.get("icc_profile", b"")
     pixels = imagecodecs.png_decode(data)
@@ -85,7 +85,7 @@ def _tiff(data: bytes, max_bytes: int) -> DeepPixels | None:
         page = largest_page(file)
         if page.photometric.name not in ("MINISBLACK", "MINISWHITE", "RGB") or page.dtype.kind == "f":
             return None
-        if BYTES * page.imagewidth * page.imagelength > max_bytes:
+        if BYTES * page.imagewidth * page.imagelength + page.nbytes > max_bytes:
             return None
         pixels, is_signed = page_pixels(page), page.dtype.kind == "i"
         orientation = int(page.tags[ORIENTATION].value) if ORIENTATION in page.tags else 1

@@ -89,7 +89,7 @@ def test_xmp_stays_but_for_what_is_not_true_of_the_result(form, source, colorize
     assert b"Orientation" not in (packet.encode() if isinstance(packet, str) else packet)
     assert tree.find(".//xmp:Thumbnails", NAMES) is None
     tools = [part.get(f"{{{NAMES['xmp']}}}CreatorTool") for part in tree.iterfind(".//rdf:Description", NAMES)]
-    assert [tool for tool in tools if tool] == [f"colorlib {colorlib.__version__}, weights photos, vividness 0.5"]
+    assert [tool for tool in tools if tool] == [f"colorlib {colorlib.__version__}, weights photos, size 32, vividness 0.5"]
     assert result.size == (30, 40), "turned by the orientation in the XMP"
     assert result.getexif().get(0x0112) is None
 
@@ -97,7 +97,7 @@ def test_xmp_stays_but_for_what_is_not_true_of_the_result(form, source, colorize
 @pytest.mark.parametrize("form", FORMATS)
 def test_the_result_says_what_made_it(form, colorizer):
     result = colored(photo("JPEG", exif=exif()), colorizer, form, vividness=1.0, saturation=1.5)
-    maker = f"colorlib {colorlib.__version__}, weights photos, vividness 1, saturation 1.5"
+    maker = f"colorlib {colorlib.__version__}, weights photos, size 32, vividness 1, saturation 1.5"
     assert result.getexif()[305] == f"{maker}; Scanner 3"
     assert CHANGED_BY_A_NETWORK in str(result.info["xmp"])
     assert maker in str(result.info["xmp"])
