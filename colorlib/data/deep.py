@@ -9,14 +9,14 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from colorlib import color
 from colorlib.data.depth import white_level
 from colorlib.data.tiff import TIFF, largest_page, page_pixels
 
 PNG, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24         # how a file begins, and which byte is the number of bits
-ORIENTATION, WHITE = 274, 2**16 - 1
+BITS, ORIENTATION, WHITE = 258, 274, 2**16 - 1
 STRIP = 2**20                # pixels that are converted at a time
 BYTES = 12                   # a pixel, without those of the file: the photo in 8 bits, gray levels, the result
 # How each orientation of EXIF 2.3 is undone: rows reversed, columns reversed, and then rows and columns exchanged.
@@ -39,8 +39,14 @@ def is_deep(data: bytes) -> bool:
         return data[PNG_DEPTH:PNG_DEPTH + 1] == b"\x10"
     if not data.startswith(TIFF):
         return False
-    with Image.open(io.BytesIO(data)) as image:
-        return max(image.tag_v2.get(258, (1,))) > 8
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return max(image.tag_v2.get(BITS, (1,))) > 8
+    except UnidentifiedImageError:               # what only tifffile opens
+        import tifffile
+
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            return largest_page(file).bitspersample > 8
 
 
 def can_read_deep() -> bool:

@@ -15,9 +15,9 @@ MODES = {("MINISBLACK", 1): "L", ("MINISBLACK", 2): "LA", ("RGB", 3): "RGB", ("R
 
 
 def is_misread(image: Image.Image) -> bool:
-    """Whether Pillow opens a file and reads other pixels: it takes separate planes for planes of 8 bits."""
+    """Whether Pillow opens a file and reads other pixels or none: it takes separate planes for planes of 8 bits and of colors."""
     tags = getattr(image, "tag_v2", {})
-    return tags.get(PLANES) == SEPARATE and tags[BITS][0] != 8
+    return tags.get(PLANES) == SEPARATE and (tags[BITS][0] != 8 or image.mode == "LA")
 
 
 def open_tiff(data: bytes, name: str, max_bytes: int) -> Image.Image:

@@ -139,6 +139,17 @@ def test_a_file_whose_depth_is_lost_says_so(monkeypatch):
     assert "pip install imagecodecs tifffile" in remark
 
 
+def test_what_only_tifffile_opens_keeps_its_depth():
+    """Gray with transparency, of 16 and of 8 bits."""
+    both = np.stack([LEVELS, np.full_like(LEVELS, 65535)], 2)
+    result, remark = color_bytes(tiff(both, extrasamples=["unassalpha"]), "it", COLORIZER, ColorizeOptions())
+    assert (is_deep(result), remark) == (True, "")
+    assert np.abs(levels_of(pixels_of(result)[..., :3]) - LEVELS).max() < 1
+    shallow = tiff(np.moveaxis(both >> 8, 2, 0).astype(np.uint8), extrasamples=["unassalpha"], planarconfig="separate")
+    result, remark = color_bytes(shallow, "it", COLORIZER, ColorizeOptions())
+    assert (is_deep(result), remark) == (False, "")
+
+
 def test_borders_keep_their_levels():
     framed = np.pad(LEVELS, 20, constant_values=1234)
     pixels = pixels_of(color_bytes(png(framed), "it", COLORIZER, ColorizeOptions())[0])
