@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
+from colorlib.colorize.animations import ANIMATED, color_animation, is_animation
 from colorlib.colorize.colorizer import Colorizer, check_saturation, checked_size, gray_copy
 from colorlib.colorize.deep_files import DEEP_FORMATS, encode_deep
 from colorlib.colorize.films.coloring import color_film, parts_folder
@@ -23,6 +24,7 @@ from colorlib.colorize.tasks import Task, real_path
 from colorlib.colorize.tints import has_colors
 from colorlib.data.decode import Decoded, decode, ignore_pillow_warnings
 from colorlib.data.deep import can_read_deep, gray_levels, is_deep
+from colorlib.data.pages import SEVERAL_PICTURES
 from colorlib.system.errors import ColorlibError, PictureError, UsageError
 from colorlib.system.files import make_folder, write_atomic
 from colorlib.system.processor import core_threads
@@ -132,7 +134,10 @@ def _colored(data: bytes, decoded: Decoded, name: str, colorizer: Colorizer, opt
     colorizers = [colorizer.at_size(size) for size in options.sizes] or [colorizer]
     words = "; ".join(some.settings_in_words(options.vividness, options.saturation) for some in colorizers)
     settings, metadata, remark = (options.vividness, options.saturation, options.hints), with_provenance(decoded.metadata, words), decoded.remark
-    if is_deep(data) and file_format in DEEP_FORMATS and len(colorizers) == 1 and not options.compare:
+    is_alone = len(colorizers) == 1 and not options.compare
+    if file_format in ANIMATED and is_alone and remark == SEVERAL_PICTURES and is_animation(data):
+        return color_animation(data, name, colorizers[0], options.vividness, options.saturation, file_format, metadata)
+    if is_deep(data) and file_format in DEEP_FORMATS and is_alone:
         levels, why_not = _levels(data, photo)
         if levels is not None:
             pixels = colorizers[0].in_depth(photo, levels, *settings)

@@ -15,13 +15,18 @@ EMPTY = (b'<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpm
 END = b"</rdf:RDF>"
 
 
+def maker(settings: str) -> str:
+    """What made a result, in words: colorlib, its version and ``settings``."""
+    return f"colorlib {version('colorlib')}, {settings}"
+
+
 def with_provenance(metadata: Metadata, settings: str) -> Metadata:
     """Metadata that name colorlib, its version and ``settings``, in EXIF and in XMP; what made the photo before stays in EXIF."""
-    maker = f"colorlib {version('colorlib')}, {settings}"
+    made_by = maker(settings)
     exif, before = metadata.exif, metadata.exif.get(SOFTWARE)
     before = before.decode(errors="replace") if isinstance(before, bytes) else before
-    exif[SOFTWARE] = f"{maker}; {before}" if before else maker
-    attributes = {"xmp:CreatorTool": maker, "Iptc4xmpExt:DigitalSourceType": CHANGED_BY_A_NETWORK} | _date_and_place(metadata)
+    exif[SOFTWARE] = f"{made_by}; {before}" if before else made_by
+    attributes = {"xmp:CreatorTool": made_by, "Iptc4xmpExt:DigitalSourceType": CHANGED_BY_A_NETWORK} | _date_and_place(metadata)
     description = (
         '<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:exif="http://ns.adobe.com/exif/1.0/" '
         'xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '

@@ -72,6 +72,9 @@ def test_a_film_keeps_pictures_times_and_sound(painter, tmp_path, extension):
     assert ab[1].norm(dim=1).mean() > 4
     assert [content for _, content in sound_of(tmp_path / f"out{extension}")] == [content for _, content in sound_of(source)]
     assert not parts_folder(tmp_path / f"out{extension}").exists()
+    with av.open(str(tmp_path / f"out{extension}")) as film:
+        said = {name.lower(): text for name, text in film.metadata.items()}
+    assert said["comment"].startswith("colorlib 0")
 
 
 def test_steady_colors_have_the_variance_of_a_moving_average():

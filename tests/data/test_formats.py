@@ -106,10 +106,10 @@ def test_a_heic_photo_is_a_picture_by_name_and_a_file_named_outright_is_tried(pa
     assert set(contents(tmp_path / "named")) == {"no extension.png"}
 
 
-def test_of_an_animation_it_is_said_that_only_the_first_picture_is_colored(painter, tmp_path, capsys):
+def test_of_an_animation_as_jpeg_it_is_said_that_only_the_first_picture_is_colored(painter, tmp_path, capsys):
     frames = [Image.new("RGB", (30, 20), name) for name in ("white", "black")]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
-    assert main(["colorize", str(tmp_path / "moving.gif"), "-o", str(tmp_path / "out"), "--weights", painter]) == 0
+    assert main(["colorize", str(tmp_path / "moving.gif"), "-o", str(tmp_path / "out.jpg"), "--weights", painter]) == 0
     assert "1 done (1 first of several pictures)" in capsys.readouterr().out
 
 

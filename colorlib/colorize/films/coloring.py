@@ -8,16 +8,14 @@ from threading import Event
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from PIL import Image
 from tqdm import tqdm
 
-from colorlib import color
-from colorlib.colorize.borders import Box, cropped, inside_borders
+from colorlib.colorize.borders import Box, inside_borders
 from colorlib.colorize.colorizer import Colorizer
+from colorlib.colorize.films.painting import Painter
 from colorlib.colorize.films.reading import FilmStream, open_film
-from colorlib.colorize.films.steady import Frame, Steady
-from colorlib.colorize.fullsize import local_linear_fit, render_full_size
+from colorlib.colorize.films.steady import Frame
+from colorlib.colorize.provenance import maker
 from colorlib.system.errors import PictureError
 from colorlib.system.files import make_folder, write_atomic, write_errors
 from colorlib.system.interrupt import deferred_interrupt
@@ -99,52 +97,25 @@ def color_film(source: Path, target: Path, colorizer: Colorizer, vividness: floa
     """
     with open_film(source) as film, deferred_interrupt() as interrupt:
         settings = {"source": [source.stat().st_size, source.stat().st_mtime], "settings": colorizer.settings_in_words(vividness, saturation)}
-        parts, painter = Parts(target, settings), FilmPainter(film, colorizer, vividness, saturation)
+        parts = Parts(target, settings)
+        painter = Painter(colorizer, vividness, saturation, _inside_bars(film), last=parts.finished[-1].seen if parts.finished else None)
         bar = progress_bar(total=film.num_frames, unit=" frames", description=source.name)
         with write_errors(target.parent), bar:
-            if parts.finished:
-                painter.steady.last = parts.finished[-1].seen
             while not interrupt.is_set() and _color_part(film, parts, painter, interrupt, bar):
                 pass
             if not parts.finished:
                 raise PictureError(str(source), "no film", "it has no frames")
             stopped = interrupt.is_set()
             until = parts.finished[-1].last * film.time_base
-            remark = _joined(parts, source, target, until if stopped else None)
+            made_by = maker(colorizer.settings_in_words(vividness, saturation))
+            remark = _joined(parts, source, target, made_by, until if stopped else None)
     if stopped:
         raise KeyboardInterrupt(f"{target} ends at {_clock(until)}; the same command continues there")
     parts.delete()
     return remark
 
 
-class FilmPainter:
-    """Colors the frames of a film, one after another.
-
-    Args:
-        film: open; bars above and below its pictures are left out of what the network sees.
-    """
-
-    def __init__(self, film: FilmStream, colorizer: Colorizer, vividness: float | None = None, saturation: float = 1.0):
-        self.colorizer, self.saturation = colorizer, saturation
-        self.objective = colorizer.objective if vividness is None else colorizer.objective.with_vividness(vividness)
-        self.box: Box = tuple(np.median([inside_borders(frame.image) for frame in film.some(LOOKED_AT)], 0).astype(int).tolist())
-        self.steady = Steady()
-
-    @torch.inference_mode()
-    def __call__(self, image: Image.Image) -> Image.Image:
-        """The next frame in color."""
-        inner = cropped(image, self.box)
-        L, output = self.colorizer.lightness_and_output(inner)
-        _, ab = color.split_lab(self.objective.decode(output, L))
-        colored = render_full_size(inner, *local_linear_fit(L, self.steady(L, ab)), self.saturation)
-        if colored.size == image.size:
-            return colored
-        result = image.copy()
-        result.paste(colored, self.box)
-        return result
-
-
-def _color_part(film: FilmStream, parts: Parts, painter: FilmPainter, interrupt: Event, bar: tqdm) -> bool:
+def _color_part(film: FilmStream, parts: Parts, painter: Painter, interrupt: Event, bar: tqdm) -> bool:
     """Color the next part, which ends after ``PART_SECONDS`` or at an interrupt; returns whether there may be another one."""
     from colorlib.colorize.films.writing import PartWriter  # not at the top: it needs PyAV
 
@@ -166,12 +137,17 @@ def _color_part(film: FilmStream, parts: Parts, painter: FilmPainter, interrupt:
     return is_full
 
 
-def _joined(parts: Parts, source: Path, target: Path, until: Fraction | None) -> str:
+def _inside_bars(film: FilmStream) -> Box:
+    """The part of the frames between bars, such as those above and below a wide film."""
+    return tuple(np.median([inside_borders(frame.image) for frame in film.some(LOOKED_AT)], 0).astype(int).tolist())
+
+
+def _joined(parts: Parts, source: Path, target: Path, made_by: str, until: Fraction | None) -> str:
     """Write the parts as one film, atomically."""
     from colorlib.colorize.films.writing import join
 
     whole = parts.folder / f"whole{target.suffix}"
-    remark = join([(part.path, part.first) for part in parts.finished], source, whole, until)
+    remark = join([(part.path, part.first) for part in parts.finished], source, whole, made_by, until)
     whole.replace(target)
     return remark
 

@@ -51,12 +51,13 @@ class PartWriter:
         self.container.close()
 
 
-def join(parts: list[tuple[Path, int]], source: Path, target: Path, until: Fraction | None = None) -> str:
+def join(parts: list[tuple[Path, int]], source: Path, target: Path, made_by: str, until: Fraction | None = None) -> str:
     """Join the parts, and copy sound and subtitles of the source.
 
     Args:
         parts: files of ``PartWriter``, and the time of the first frame of each in the source.
         target: where to write; its extension decides the container.
+        made_by: what the film says of how it was made.
         until: seconds after which the sound ends, for a film that is not finished.
 
     Returns:
@@ -72,6 +73,7 @@ def join(parts: list[tuple[Path, int]], source: Path, target: Path, until: Fract
             except (ValueError, av.FFmpegError):
                 lost.add(stream.type)                          # the container cannot hold it
         joined.metadata.update(original.metadata)
+        joined.metadata["comment"] = "; ".join(filter(None, (made_by, original.metadata.get("comment"))))
         sound = ((packet, copied[packet.stream]) for packet in (original.demux(*copied) if copied else ())
                  if packet.dts is not None and (until is None or packet.dts * packet.time_base <= until))
         pictures = ((packet, video) for packet in _pictures(parts, time_base))
