@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 
 from PIL import Image, ImageSequence
@@ -21,8 +22,9 @@ NO_FLOW = "colors may flicker; to keep them steady: pip install opencv-python-he
 
 def is_animation(data: bytes) -> bool:
     """Whether a file is an animation, not several photos in one file."""
-    with Image.open(io.BytesIO(data)) as image:
+    with suppress(Exception), Image.open(io.BytesIO(data)) as image:                # a damaged file may need a repair
         return image.format in ("GIF", "PNG", "WEBP") and getattr(image, "is_animated", False)
+    return False
 
 
 def color_animation(data: bytes, name: str, colorizer: Colorizer, vividness: float | None, saturation: float, file_format: str,
@@ -38,14 +40,17 @@ def color_animation(data: bytes, name: str, colorizer: Colorizer, vividness: flo
         The colored file, and a remark, or "".
 
     Raises:
-        PictureError: if the pictures take too much memory, or cannot be written.
+        PictureError: if a picture is damaged, if the pictures take too much memory, or cannot be written.
     """
     with Image.open(io.BytesIO(data)) as image:
         if 4 * image.width * image.height * image.n_frames > MAX_BYTES:
             raise PictureError(name, "too large", f"{image.n_frames} pictures of {image.width} x {image.height} pixels: save it as a film, such as MP4")
         loop = image.info.get("loop", 1)                          # 0: for ever
         painter = Painter(colorizer, vividness, saturation, is_steady=find_spec("cv2") is not None)
-        durations, (first, *others) = zip(*_painted(ImageSequence.Iterator(image), painter), strict=True)
+        try:
+            durations, (first, *others) = zip(*_painted(ImageSequence.Iterator(image), painter), strict=True)
+        except (OSError, ValueError, SyntaxError, EOFError) as error:
+            raise PictureError(name, "damaged", f"one of its pictures is damaged ({error})") from error
     file = io.BytesIO()
     try:
         first.save(file, file_format, save_all=True, append_images=others, duration=list(durations), loop=loop, **SAVE_OPTIONS[file_format],

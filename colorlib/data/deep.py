@@ -4,12 +4,13 @@ Pillow has no pixels of three channels and 16 bits. A photo is colored from its 
 """
 
 import io
+from contextlib import suppress
 from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from colorlib import color
 from colorlib.data.depth import white_level
@@ -39,14 +40,10 @@ def is_deep(data: bytes) -> bool:
         return data[PNG_DEPTH:PNG_DEPTH + 1] == b"\x10"
     if not data.startswith(TIFF):
         return False
-    try:
-        with Image.open(io.BytesIO(data)) as image:
-            return max(image.tag_v2.get(BITS, (1,))) > 8
-    except UnidentifiedImageError:               # what only tifffile opens
-        import tifffile
-
-        with tifffile.TiffFile(io.BytesIO(data)) as file:
-            return largest_page(file).bitspersample > 8
+    for bits in (_bits_by_pillow, _bits_by_tifffile):
+        with suppress(Exception):                # each opens files that the other does not; damaged ones may need a repair
+            return bits(data) > 8
+    return False
 
 
 def can_read_deep() -> bool:
@@ -71,6 +68,18 @@ def gray_levels(data: bytes, max_bytes: int) -> np.ndarray | None:
         strip = (WHITE - strip if white_is_zero else strip).round().clip(0, WHITE).astype(np.uint16)
         levels[top:top + rows] = _gray(strip, profile)
     return _upright(levels, orientation)
+
+
+def _bits_by_pillow(data: bytes) -> int:
+    with Image.open(io.BytesIO(data)) as image:
+        return max(image.tag_v2.get(BITS, (1,)))
+
+
+def _bits_by_tifffile(data: bytes) -> int:
+    import tifffile
+
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        return largest_page(file).bitspersample
 
 
 def _png(data: bytes, max_bytes: int) -> DeepPixels | None:

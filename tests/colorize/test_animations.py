@@ -10,6 +10,7 @@ from colorlib.colorize import animations
 from colorlib.colorize.batch import ColorizeOptions, color_bytes
 from colorlib.colorize.colorizer import Colorizer
 from colorlib.system import paths
+from colorlib.system.errors import PictureError
 
 DURATIONS = [100, 250, 400]
 
@@ -70,6 +71,12 @@ def test_a_long_animation_is_refused_with_a_way_out(painter, monkeypatch):
     monkeypatch.setattr(animations, "MAX_BYTES", 50_000)
     with pytest.raises(Exception, match="3 pictures of 96 x 64 pixels: save it as a film"):
         color_bytes(animation("GIF"), "it", Colorizer(painter), ColorizeOptions())
+
+
+def test_a_damaged_animation_is_reported(painter):
+    data = animation("GIF")
+    with pytest.raises(PictureError, match="damaged"):
+        color_bytes(data[:len(data) * 2 // 3], "it", Colorizer(painter), ColorizeOptions())
 
 
 def test_without_opencv_it_says_that_colors_may_flicker(painter, monkeypatch):

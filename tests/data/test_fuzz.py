@@ -8,27 +8,44 @@ import pytest
 import tiny
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageCms, PngImagePlugin
 
 from colorlib.colorize.batch import ColorizeOptions, color_bytes
 from colorlib.colorize.colorizer import Colorizer
 from colorlib.system.errors import PictureError
 from colorlib.system.heap import trim_heap
 
-FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "ICO")
 
-
-def file(form: str) -> bytes:
+def file(form: str, mode: str = "RGB", **options) -> bytes:
     """A small picture in this format."""
     buffer = io.BytesIO()
-    Image.radial_gradient("L").resize((24, 16)).convert("RGB").save(buffer, form)
+    gray = Image.radial_gradient("L").resize((24, 16))
+    picture = gray.convert("I").point(lambda level: level * 257).convert(mode) if mode == "I;16" else gray.convert(mode)
+    picture.save(buffer, form, **options)
     return buffer.getvalue()
+
+
+def chunks() -> dict:
+    """What a PNG may say beside its pixels."""
+    exif, texts = Image.Exif(), PngImagePlugin.PngInfo()
+    exif[274], exif[305] = 6, "a scanner"
+    texts.add_text("Title", "words " * 20, zip=True)
+    texts.add_itxt("XML:com.adobe.xmp", "<x:xmpmeta/>")
+    return {"exif": exif, "pnginfo": texts, "dpi": (300, 300), "icc_profile": PROFILE, "transparency": (1, 2, 3)}
+
+
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+OTHERS = {"save_all": True, "append_images": [Image.new("RGB", (24, 16), "gray")], "duration": 50}
+FILES = [*map(file, ("JPEG", "PNG", "GIF", "WEBP", "TIFF", "BMP", "PPM", "ICO")),
+         *(file(form, mode) for form in ("PNG", "TIFF") for mode in ("I;16", "1", "P", "LA")), file("TIFF", "CMYK"), file("TIFF", "F"),
+         file("PNG", **chunks()), file("TIFF", tiffinfo={315: "somebody", 700: b"<x:xmpmeta/>"}, compression="tiff_lzw", dpi=(300, 300)),
+         *(file(form, **OTHERS) for form in ("GIF", "PNG", "WEBP", "TIFF"))]
 
 
 @st.composite
 def damaged(draw: st.DrawFn) -> bytes:
     """A file with some bytes changed, some left out, some put in, or its end missing."""
-    data = bytearray(file(draw(st.sampled_from(FORMATS))))
+    data = bytearray(draw(st.sampled_from(FILES)))
     for _ in range(draw(st.integers(1, 6))):
         place = draw(st.integers(0, max(0, len(data) - 1)))
         what = draw(st.sampled_from(["change", "change", "insert", "drop", "cut"]))
@@ -91,6 +108,6 @@ def test_a_damaged_file_is_colored_or_refused(data, colorizer, memory):
     memory()
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_a_whole_file_is_colored(form, colorizer):
-    assert outcome(file(form), colorizer) == "colored"
+@pytest.mark.parametrize("data", FILES)
+def test_a_whole_file_is_colored(data, colorizer):
+    assert outcome(data, colorizer) == "colored"
