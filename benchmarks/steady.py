@@ -37,7 +37,7 @@ def colors_of(colorizer: cl.Colorizer, frames: list[Image.Image], steady: Steady
         with torch.inference_mode():
             L, output = colorizer.lightness_and_output(frame)
             _, ab = color.split_lab(colorizer.objective.decode(output, L))
-        found.append(ab if steady is None else steady(L, ab))
+        found.append(ab if steady is None else steady(L, lambda ab=ab: ab))
     return found
 
 

@@ -6,6 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import psutil
 import pytest
 import torch
@@ -86,16 +87,22 @@ def test_packs_hold_each_photo_once_and_hold_the_same_ones_out(load, tmp_path):
     folder = tmp_path / "some+photos"
     folder.mkdir()
     blobs = [f"{int((number + 0.5) / 50 * 16**12):012x}" + "0" * 28 for number in range(50)]
+    looks = [int(look) for look in np.random.default_rng(0).integers(2**64, size=50, dtype=np.uint64)]      # 32 bits apart, or about that
+    looks[40:45] = [looks[20]] * 5                                        # copies of one photo
+    looks[48], looks[49] = looks[0] ^ 0b111, looks[0] ^ 0b1111            # near-duplicates of the first, which is held out
     rows = ["blob,hash,repository,path,licence"]
     for number, blob in enumerate(blobs):
         Image.new("RGB", (200, 160), (number, 0, 0)).save(folder / f"{blob}.jpg")
-        rows.append(f"{blob},{number if number < 45 else 0:016x},some/photos,{number}.jpg,CC0")
+        rows.append(f"{blob},{looks[number]:016x},some/photos,{number}.jpg,CC0")
     (tmp_path / "manifest.csv").write_text("\n".join(rows))
     photos = packs.collected([tmp_path])
     assert [photo.split for photo in photos[:4]] == ["valid", "test", "train", "train"], "the first 2%, and the next 2%"
-    assert len(photos) == 45, "five look like the first"
+    kept = {photo.look for photo in photos}
+    assert len(photos) == 44, "five copies, and one that differs from a photo that is held out in three bits"
+    assert f"{looks[48]:016x}" not in kept
+    assert f"{looks[49]:016x}" in kept
     packs.write_packs(((f"train/some+photos/{photo.path.stem}.webp", packs.square(photo)) for photo in photos), tmp_path, "train")
     with zipfile.ZipFile(tmp_path / "train-00.zip") as archive:
-        assert len(archive.namelist()) == 45
+        assert len(archive.namelist()) == 44
         with Image.open(archive.open(archive.namelist()[0])) as image:
             assert (image.format, image.size) == ("WEBP", (216, 216))

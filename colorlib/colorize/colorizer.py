@@ -147,11 +147,19 @@ class Colorizer:
 
     def lightness_and_output(self, photo: Image.Image, hints: Iterable[Hint] = ()) -> tuple[Tensor, Tensor]:
         """L of the small copy, (1, 1, h, w), and the network's output for it: (1, C, h, w), or one value per patch."""
+        L = self.lightness(photo)
+        return L, self.output(L, hints)
+
+    def output(self, L: Tensor, hints: Iterable[Hint] = ()) -> Tensor:
+        """The network's output for a small copy."""
+        return self.model(L / 100, hint_map(hints, *L.shape[-2:])) if hints else self.model(L / 100)
+
+    def lightness(self, photo: Image.Image) -> Tensor:
+        """L of the small copy of a photo: (1, 1, h, w)."""
         scale = self.size / min(photo.size)
         size = [min(MAX_ASPECT * self.size, max(self.size, round(scale * side))) for side in photo.size]
         photo = photo if photo.mode == "RGB" else photo.convert("RGB")          # convert would copy 100 megapixels
-        L = lightness_of_pixels(np.asarray(photo.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)))
-        return L, self.model(L / 100, hint_map(hints, *L.shape[-2:])) if hints else self.model(L / 100)
+        return lightness_of_pixels(np.asarray(photo.resize(size, Image.Resampling.BICUBIC, reducing_gap=3)))
 
 
 def gray_copy(image: Photo) -> Image.Image:

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from colorlib import color
-from colorlib.system.processor import parallel_map
+from colorlib.system.processor import parallel_map, usable_threads
 from colorlib.system.progress import progress_bar
 
 RADIUS = 1           # of the windows, in pixels of the small copy
@@ -97,7 +97,7 @@ def _strips(render: Callable[[int, int, Tensor], np.ndarray], size: tuple[int, i
             saturation: float) -> Iterator[tuple[int, np.ndarray]]:
     """The first row of each strip of a picture of size (width, height), and what ``render`` makes of it."""
     small, (width, height) = saturation * torch.cat([slope, offset], 1), size               # (1,4,h,w)
-    rows = max(1, STRIP // width)
+    rows = max(1, min(STRIP // width, -(-height // usable_threads())))
     tops = range(0, height, rows)
 
     def rendered(top: int) -> np.ndarray:

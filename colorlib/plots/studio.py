@@ -1,4 +1,4 @@
-"""A page to upload a photo, color it, compare, and download. It needs core ipywidgets alone (7.7 or 8)."""
+"""A page to upload a photo, color it, compare, tell it colors, and download. Of ipywidgets it needs the core alone (7.7 or 8)."""
 
 import base64
 import io

@@ -81,8 +81,8 @@ def test_steady_colors_have_the_variance_of_a_moving_average():
     """Of independent noise, an exponential average with rate r keeps r / (2 - r) of the variance."""
     L = 50 + 20 * torch.rand(1, 1, 40, 60, generator=torch.Generator().manual_seed(0))
     noise = torch.randn(200, 2, 40, 60, generator=torch.Generator().manual_seed(1))
-    steady = Steady(rate=0.2)
-    results = torch.cat([steady(L, ab[None]) for ab in noise])[50:]
+    steady = Steady(rate=0.2, every=1)
+    results = torch.cat([steady(L, lambda ab=ab: ab[None]) for ab in noise])[50:]
     assert results.var().item() == pytest.approx(0.2 / 1.8, rel=0.15)
 
 
@@ -94,26 +94,35 @@ def moving(number, step=3):
     return 20 + 60 * part[:, :1], 60 * (part[:, 1:] - 0.5)
 
 
-def test_colors_move_with_what_they_belong_to():
-    steady = Steady(rate=0.1)
+@pytest.mark.parametrize(("settings", "factor"), [({"rate": 0.1, "every": 1}, 5), ({}, 2)])
+def test_colors_move_with_what_they_belong_to(settings, factor):
+    steady = Steady(**settings)
     for number in range(20):
         L, ab = moving(number)
-        result = steady(L, ab)
+        result = steady(L, lambda ab=ab: ab)
     inner = np.s_[..., 10:-10, 10:-10]
     error = (result - ab)[inner].abs().mean()
     still = ab                                                               # without motion, for comparison
     for number in range(20):
         still = still + 0.1 * (moving(number)[1] - still)
-    assert error < (still - ab)[inner].abs().mean() / 5
+    assert error < (still - ab)[inner].abs().mean() / factor
 
 
 def test_after_a_cut_the_colors_are_new():
     steady = Steady(rate=0.1)
     for number in range(5):
-        steady(*moving(number))
+        steady(moving(number)[0], lambda number=number: moving(number)[1])
     generator = torch.Generator().manual_seed(5)
     L, ab = 100 * torch.rand(1, 1, 80, 120, generator=generator), torch.randn(1, 2, 80, 120, generator=generator)
-    assert torch.equal(steady(L, ab), ab)
+    assert torch.equal(steady(L, lambda: ab), ab)
+
+
+def test_the_network_is_asked_for_every_third_frame_and_after_a_cut():
+    asked, steady = [], Steady(every=3)
+    scenes = [moving(number)[0] for number in range(7)] + [100 * torch.rand(1, 1, 80, 120, generator=torch.Generator().manual_seed(5))] * 4
+    for number, L in enumerate(scenes):
+        steady(L, lambda number=number: asked.append(number) or torch.zeros(1, 2, 80, 120))
+    assert asked == [0, 3, 6, 7, 10]
 
 
 @pytest.fixture

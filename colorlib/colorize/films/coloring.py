@@ -72,7 +72,7 @@ class Parts:
     @staticmethod
     def _read(file: Path) -> Part:
         with np.load(file) as saved:
-            return Part(file.with_suffix(".mp4"), *saved["times"].tolist(), Frame(saved["lightness"], saved["ab"]))
+            return Part(file.with_suffix(".mp4"), *saved["times"].tolist(), Frame(saved["lightness"], saved["ab"], int(saved["age"])))
 
 
 def parts_folder(target: Path) -> Path:
@@ -137,9 +137,10 @@ def _color_part(film: FilmStream, parts: Parts, painter: Painter, interrupt: Eve
     return is_full
 
 
-def _inside_bars(film: FilmStream) -> Box:
-    """The part of the frames between bars, such as those above and below a wide film."""
-    return tuple(np.median([inside_borders(frame.image) for frame in film.some(LOOKED_AT)], 0).astype(int).tolist())
+def _inside_bars(film: FilmStream) -> Box | None:
+    """The part of the frames between bars, such as those above and below a wide film; None if no frame was found where it was sought."""
+    boxes = [inside_borders(frame.image) for frame in film.some(LOOKED_AT)]
+    return tuple(np.median(boxes, 0).astype(int).tolist()) if boxes else None
 
 
 def _joined(parts: Parts, source: Path, target: Path, made_by: str, until: Fraction | None) -> str:

@@ -2,6 +2,7 @@
 
 import torch
 from PIL import Image
+from torch import Tensor
 
 from colorlib import color
 from colorlib.colorize.borders import Box, cropped
@@ -32,9 +33,13 @@ class Painter:
     def __call__(self, image: Image.Image) -> Image.Image:
         """The next picture, of mode "RGB" or "RGBA", in color."""
         inner = cropped(image, self.box or (0, 0, *image.size))
-        L, output = self.colorizer.lightness_and_output(inner)
-        _, ab = color.split_lab(self.objective.decode(output, L))
-        colored = render_full_size(inner, *local_linear_fit(L, self.steady(L, ab) if self.steady else ab), self.saturation)
+        L = self.colorizer.lightness(inner)
+
+        def predict() -> Tensor:
+            return color.split_lab(self.objective.decode(self.colorizer.output(L), L))[1]
+
+        ab = self.steady(L, predict) if self.steady else predict()
+        colored = render_full_size(inner, *local_linear_fit(L, ab), self.saturation)
         if colored.size == image.size:
             return colored
         result = image.copy()

@@ -4,13 +4,15 @@ A network that sees one frame at a time gives the same thing slightly other colo
 the frame before (Kroeger et al. 2016, "Fast Optical Flow using Dense Inverse Search"); its color there, and the new color, are averaged.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-RATE = 0.15          # share of the new color where the motion is known
+EVERY = 3            # frames: the network looks at one of them, and colors are moved to the others
+RATE = 0.3           # share of the network's color where the motion is known
 KNOWN = 10.0         # of 255: where the lightness differs by less from that of the same place before, the motion is known
 CUT = 0.6            # share of the frame whose motion is unknown after a cut
 SMOOTH = 5           # pixels over which the difference of lightness is averaged
@@ -21,48 +23,50 @@ class Frame(NamedTuple):
 
     lightness: np.ndarray        # (h, w) uint8
     ab: np.ndarray               # (h, w, 2) float32, in Lab units
+    age: int = 0                 # frames since the network's colors
 
 
 class Steady:
     """Average colors over the frames of a film. Needs OpenCV.
 
     Args:
-        rate: share of a new frame's color where the motion is known, above 0; 1 averages nothing.
+        rate: share of the network's color where the motion is known, above 0; 1 averages nothing.
+        every: the network colors every so many frames; in between, and unless there is a cut, colors move.
         last: the frame to continue from.
     """
 
-    def __init__(self, rate: float = RATE, last: Frame | None = None):
+    def __init__(self, rate: float = RATE, every: int = EVERY, last: Frame | None = None):
         import cv2  # not at the top: it is optional
 
-        self.cv2, self.rate, self.last = cv2, rate, last
+        self.cv2, self.rate, self.every, self.last = cv2, rate, every, last
         self.flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
-    def __call__(self, L: Tensor, ab: Tensor) -> Tensor:
-        """Colors of the next frame, averaged with those before; after a cut they are as they are.
+    def __call__(self, L: Tensor, predict: Callable[[], Tensor]) -> Tensor:
+        """Colors of the next frame, averaged with those before; after a cut they are the network's.
 
         Args:
             L: (1, 1, h, w) in [0, 100].
-            ab: (1, 2, h, w) in Lab units, by a network.
+            predict: gives the network's colors of this frame, (1, 2, h, w) in Lab units; it is called if they are needed.
 
         Returns:
             (1, 2, h, w).
         """
-        lightness = (2.55 * L[0, 0]).round().byte().numpy()
-        new = ab[0].permute(1, 2, 0).numpy()
-        if self.last is not None and self.last.lightness.shape == lightness.shape:
-            new = self._averaged(self.last, lightness, new)
-        self.last = Frame(lightness, np.ascontiguousarray(new, np.float32))
+        lightness, last = (2.55 * L[0, 0]).round().byte().numpy(), self.last
+        ab, off = self._moved(last, lightness) if last is not None and last.lightness.shape == lightness.shape else (None, None)
+        age = last.age + 1 if ab is not None else 0
+        if ab is None or age >= self.every:
+            new, age = predict()[0].permute(1, 2, 0).numpy(), 0
+            ab = new if ab is None else ab + np.clip(off, self.rate, 1)[..., None] * (new - ab)
+        self.last = Frame(lightness, np.ascontiguousarray(ab, np.float32), age)
         return torch.from_numpy(self.last.ab).permute(2, 0, 1)[None]
 
-    def _averaged(self, last: Frame, lightness: np.ndarray, new: np.ndarray) -> np.ndarray:
+    def _moved(self, last: Frame, lightness: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+        """The last colors at their new places, and how unknown the motion is, from 0; None after a cut."""
         motion = self.flow.calc(lightness, last.lightness, None)                              # (h,w,2) pixels, to where it was
         columns, rows = np.meshgrid(*map(np.arange, lightness.shape[::-1]))
         places = motion + np.stack([columns, rows], -1).astype(np.float32)
         off = self.cv2.blur(np.abs(lightness.astype(np.float32) - self._at(last.lightness, places)), (SMOOTH, SMOOTH)) / KNOWN
-        if (off > 1).mean() > CUT:
-            return new
-        before = self._at(last.ab, places)
-        return before + np.clip(off, self.rate, 1)[..., None] * (new - before)
+        return (None, None) if (off > 1).mean() > CUT else (self._at(last.ab, places), off)
 
     def _at(self, values: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Values at places, (h, w, 2) in pixels."""
