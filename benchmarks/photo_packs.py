@@ -28,7 +28,7 @@ from colorlib.system.processor import parallel_map
 SIDE = 216                                     # pixels: an eighth more than the network sees, for random crops
 HELD_OUT = {"valid": 0.02, "test": 0.04}       # ends of the ranges of hashes
 MOST = 8_000                                   # photos of one collection, so that no kind outweighs the others
-OWN = 3                                        # times that each of the project's own photos is in the training packs
+OWN = 2                                        # times that each of the project's own photos is in the training packs
 ALIKE = 3                                      # bits of 64 that differ between hashes of near-duplicates
 PACK_BYTES = 56 * 2**20
 

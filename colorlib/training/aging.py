@@ -40,7 +40,7 @@ def worn(gray: Tensor, generator: np.random.Generator) -> Tensor:
     Returns:
         (1, H, W) in [0, 1].
     """
-    for change, share in ((faded, 0.6), (blurred, 0.4), (scratched, 0.3), (grainy, 0.7), (compressed, 0.5)):
+    for change, share in ((faded, 0.6), (blurred, 0.4), (scratched, 0.3), (grainy, 0.5), (compressed, 0.5)):
         if generator.random() < share:
             gray = change(gray, generator).clamp(0, 1)
     return gray
@@ -73,8 +73,8 @@ def scratched(gray: Tensor, generator: np.random.Generator) -> Tensor:
 
 
 def grainy(gray: Tensor, generator: np.random.Generator) -> Tensor:
-    """Noise with a standard deviation of up to 10% of the range, in grains of one pixel or larger."""
-    strength, size = generator.uniform(0, 0.1), generator.uniform(0.1, 0.7)
+    """Noise with a standard deviation of up to 7% of the range, in grains of one pixel or larger."""
+    strength, size = generator.uniform(0, 0.07), generator.uniform(0.1, 0.7)
     noise = torch.from_numpy(generator.standard_normal(gray.shape, np.float32)).to(gray.device)
     noise = _gaussian(noise, size)
     return gray + strength * noise / noise.std()
