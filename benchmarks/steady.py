@@ -68,8 +68,7 @@ def main() -> None:
             width = SIZE[0] + options.step * options.frames
             films[name] = list(pan(photo.convert("RGB").resize((width, round(photo.height * width / photo.width))), options.step, options.frames))
     if options.film:
-        with open_film(options.film) as film:
-            films[options.film.name] = [frame.image for frame in islice(film.frames(), options.frames)]
+        films[options.film.name] = [frame.image for frame in islice(open_film(options.film).frames(), options.frames)]
     colorizer = cl.Colorizer(options.weights)
     base = colorizer.objective
     for vividness in options.vividness:

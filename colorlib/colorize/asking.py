@@ -39,9 +39,11 @@ def place_to_ask(colorizer: Colorizer, photo: Image.Image, hints: Iterable[Hint]
 @torch.inference_mode()
 def answers(colorizer: Colorizer, photo: Image.Image, x: float, y: float, hints: Iterable[Hint] = (), number: int = 8) -> list[str]:
     """Colors that are likely at a place, the most colorful first, such as "#c08040"; arguments as above."""
-    hints = [hint for hint in hints if (hint.x, hint.y) != (x, y)]
-    L, logits = colorizer.lightness_and_output(photo, hints)
-    return likely_colors(logits, L, x, y, number)
+    box = inside_borders(photo)
+    others = tuple(hint for hint in hints if (hint.x, hint.y) != (x, y))
+    L, logits = colorizer.lightness_and_output(cropped(photo, box), inside(others, box, *photo.size))
+    place = inside((Hint(x, y, "#808080"),), box, *photo.size)
+    return likely_colors(logits, L, *(place[0][:2] if place else (x, y)), number)
 
 
 def spread(logits: Tensor) -> Tensor:

@@ -14,8 +14,9 @@ from PIL import Image
 from colorlib.colorize.animations import ANIMATED, color_animation, is_animation
 from colorlib.colorize.colorizer import Colorizer, check_saturation, checked_size, gray_copy
 from colorlib.colorize.deep_files import DEEP_FORMATS, encode_deep
-from colorlib.colorize.films.coloring import color_film, parts_folder
-from colorlib.colorize.films.reading import is_film
+from colorlib.colorize.films.coloring import LOOKED_AT, color_film
+from colorlib.colorize.films.parts import parts_folder
+from colorlib.colorize.films.reading import is_film, open_film
 from colorlib.colorize.formats import EXTENSIONS, MAX_SIDE, as_format, encode, format_of
 from colorlib.colorize.hints import Hint, checked
 from colorlib.colorize.inputs import COPIES, MAX_BYTES
@@ -73,7 +74,8 @@ def color_files(tasks: list[Task], colorizer: Colorizer, options: ColorizeOption
     """Color files; a file that fails does not stop the others.
 
     Args:
-        jobs: photos that are colored at the same time, at most one per core; each takes memory.
+        jobs: photos that are colored at the same time, at most one per core; each takes memory. If there are films, all is done
+            one after another.
 
     Yields:
         The outcome of each task, in their order, as soon as it is known.
@@ -99,7 +101,8 @@ def color_files(tasks: list[Task], colorizer: Colorizer, options: ColorizeOption
             return Outcome(source, "failed", "another input has the same name, and so the same output")
         return _color_file(source, target, colorizer, options)
 
-    with core_threads(jobs) if jobs > 1 else nullcontext(map) as mapper:
+    in_turn = jobs == 1 or any(is_film(task.source) for task in tasks)             # only in the main thread can Ctrl-C end a film
+    with nullcontext(map) if in_turn else core_threads(jobs) as mapper:
         yield from mapper(outcome, tasks)
 
 
@@ -136,6 +139,8 @@ def _colored(data: bytes, decoded: Decoded, name: str, colorizer: Colorizer, opt
     settings, metadata, remark = (options.vividness, options.saturation, options.hints), with_provenance(decoded.metadata, words), decoded.remark
     is_alone = len(colorizers) == 1 and not options.compare
     if file_format in ANIMATED and is_alone and remark == SEVERAL_PICTURES and is_animation(data):
+        if options.hints:
+            raise PictureError(name, "not colored", "hints belong to a photo, and this is an animation")
         return color_animation(data, name, colorizers[0], options.vividness, options.saturation, file_format, metadata)
     if is_deep(data) and file_format in DEEP_FORMATS and is_alone:
         levels, why_not = _levels(data, photo)
@@ -193,15 +198,22 @@ def summary_line(outcomes: list[Outcome]) -> str:
     return ", ".join(parts)
 
 
+def _color_film(source: Path, target: Path, colorizer: Colorizer, options: ColorizeOptions) -> Outcome:
+    if options.hints or options.compare or len(options.sizes) > 1:
+        return Outcome(source, "failed", "hints and comparisons are for photos, and this is a film")
+    if options.only_gray and any(has_colors(frame.image) for frame in open_film(source).some(LOOKED_AT)):
+        return Outcome(source, "skipped", "in color already")
+    make_folder(target.parent)
+    colorizer = colorizer.at_size(options.sizes[0]) if options.sizes else colorizer
+    return Outcome(source, "done", color_film(source, target, colorizer, options.vividness, options.saturation))
+
+
 def _color_file(source: Path, target: Path, colorizer: Colorizer, options: ColorizeOptions) -> Outcome:
     try:
         if target.exists() and not options.overwrite and not parts_folder(target).exists():
             return Outcome(source, "skipped", "there already")
-        if is_film(source) and options.hints:
-            return Outcome(source, "failed", "hints belong to a photo, and this is a film")
         if is_film(source):
-            make_folder(target.parent)
-            return Outcome(source, "done", color_film(source, target, colorizer, options.vividness, options.saturation))
+            return _color_film(source, target, colorizer, options)
         options = replace(options, format=format_of(target))
         data = source.read_bytes()
         decoded = _decoded(data, str(source))

@@ -62,8 +62,10 @@ class HintPanel:
 
     def look_at(self, x: float, y: float) -> None:
         """Offer colors for a place."""
+        colors, self.place = self.questions.colors(x, y, self.hints), None
+        self._offer(colors)
+        self.free.value = colors[0]                  # another color than the last one is then a change, also for this place
         self.place = (x, y)
-        self._offer(self.questions.colors(x, y, self.hints))
         self._show()
 
     def _choose(self, rgb: str) -> None:

@@ -25,6 +25,7 @@ function render({ model, el }) {
   }
 
   function pick(x, y) {
+    [x, y] = [x, y].map((at) => Math.min(1, Math.max(0, at)));
     model.set("picked", [x, y, Date.now()]); // the time, so that the same place can be picked again
     model.save_changes();
   }

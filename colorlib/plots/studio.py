@@ -22,7 +22,7 @@ from colorlib.plots.picker import Picker
 from colorlib.plots.shelf import MiB, Shelf
 from colorlib.plots.widgets import WIDE, Interactive, uploaded
 from colorlib.system import paths
-from colorlib.system.errors import ColorlibError
+from colorlib.system.errors import ColorlibError, DataError
 
 SHOWN = 480                  # pixels of the longer side on the screen; the download has all
 SIZES = (128, 192, 256, 384)                             # shorter sides of what the network sees
@@ -186,6 +186,8 @@ class Studio:
         return self.hints.hints if self._takes_hints else ()
 
     def _place_to_ask(self, hints: tuple[Hint, ...]) -> tuple[float, float]:
+        if self.photo is None:
+            raise DataError("open a photo first")
         return place_to_ask(self.colorizer, self.photo, hints)
 
     def _likely_colors(self, x: float, y: float, hints: tuple[Hint, ...]) -> list[str]:
@@ -198,6 +200,8 @@ class Studio:
     @_shows_errors
     def _on_sizes(self) -> None:
         """Show the photo as the network colors it at each size, until something else is chosen."""
+        if self.photo is None:
+            return
         colorizer, settings = self.colorizer, (self._chosen_vividness, self.saturation.value, self._chosen_hints)
         results = [colorizer.at_size(size)(self.photo, *settings) for size in SIZES]
         self.picture.marks, self.compares_sizes = [], True
@@ -210,7 +214,7 @@ class Studio:
         if self.compares_sizes:
             self.size.value = SIZES[2 * (y >= 0.5) + (x >= 0.5)]
             self._draw()                                 # if it is the size from before, nothing else does
-        elif self._takes_hints:
+        elif self._takes_hints and self.photo is not None:
             self.hints.look_at(x, y)
 
     @_shows_errors

@@ -42,7 +42,9 @@ def uploaded(upload: ipywidgets.FileUpload) -> tuple[str, bytes] | None:
         return None
     files = upload.value
     name, file = next(iter(files.items())) if isinstance(files, dict) else (files[0]["name"], files[0])
-    return name, bytes(file["content"])
+    content = bytes(file["content"])
+    upload.value = type(files)()                     # so that the same file can be chosen again
+    return name, content
 
 
 def compare_slider(gray: Pixels, predicted: Pixels, actual: Pixels, height: int = 320) -> ipywidgets.Widget:

@@ -3,7 +3,9 @@
 import signal
 import subprocess
 import sys
+import threading
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -14,26 +16,29 @@ from PIL import Image
 from colorlib import color
 from colorlib.colorize.colorizer import Colorizer
 from colorlib.system import paths
+from colorlib.system.errors import RunError
+from colorlib.system.interrupt import deferred_interrupt
 
 av = pytest.importorskip("av", reason="needs the extra 'video'")
 pytest.importorskip("cv2", reason="needs the extra 'video'")
 
-from colorlib.colorize.films.coloring import color_film, parts_folder  # noqa: E402
+from colorlib.colorize.films.coloring import color_film  # noqa: E402
+from colorlib.colorize.films.parts import Parts, parts_folder  # noqa: E402
 from colorlib.colorize.films.steady import Steady  # noqa: E402
 
 SIZE = (96, 64)
 
 
-def make_film(path, num_frames=12, rate=2, sound=True, size=SIZE):
-    """A pan over a gray photo, with a tone."""
-    gray = np.asarray(Image.open(paths.samples_dir() / "mountains.jpg").convert("L"))
+def make_film(path, num_frames=12, rate=2, sound=True, size=SIZE, mode="L", codec="libx264"):
+    """A pan over a photo, as a rule gray, with a tone."""
+    gray = np.asarray(Image.open(paths.samples_dir() / "mountains.jpg").convert(mode).convert("RGB"))
     with av.open(str(path), "w") as film:
-        pictures = film.add_stream("libx264", rate=rate, options={"crf": "5"})
+        pictures = film.add_stream(codec, rate=rate, options={"crf": "5"} if codec == "libx264" else {"q": "2"})
         pictures.width, pictures.height, pictures.pix_fmt = *size, "yuv420p"
         tone = film.add_stream("aac", rate=8000, layout="mono") if sound else None
         for number in range(num_frames):
             part = gray[40:40 + size[1], 3 * number:3 * number + size[0]]
-            film.mux(pictures.encode(av.VideoFrame.from_ndarray(np.repeat(part[..., None], 3, 2), format="rgb24")))
+            film.mux(pictures.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(part), format="rgb24")))
         film.mux(pictures.encode(None))
         if tone:
             wave = (8000 * np.sin(np.arange(8000 * num_frames // rate) / 3)).astype(np.int16)
@@ -165,6 +170,79 @@ def test_ctrl_c_leaves_a_film_that_ends_there_and_the_command_continues(command,
     assert subprocess.run(command, check=False).returncode == 0
     assert len(pictures_of(tmp_path / "out.mp4")[1]) == 120
     assert subprocess.run(command, check=False, capture_output=True, text=True).stdout == "0 done, 1 skipped (1 there already), 0 failed\n"
+
+
+@pytest.mark.parametrize("damage", ["00000.npz", "00000.mp4", "settings.json"])
+def test_damaged_parts_are_made_again(command, tmp_path, damage):
+    interrupted(command, tmp_path, signal.SIGKILL)
+    file = parts_folder(tmp_path / "out.mp4") / damage
+    file.write_bytes(file.read_bytes()[:20])
+    assert subprocess.run(command, check=False).returncode == 0
+    assert len(pictures_of(tmp_path / "out.mp4")[1]) == 120
+
+
+def test_ctrl_c_before_the_first_part_is_no_failure(painter, tmp_path, capsys):
+    """As if it came while the film was opened."""
+    make_film(tmp_path / "film.mp4", 3)
+    timer = threading.Timer(0, signal.raise_signal, [signal.SIGINT])
+    with pytest.raises(KeyboardInterrupt):
+        with deferred_interrupt() as interrupt:
+            interrupt.set()
+        timer.start()
+        for _ in range(100):
+            color_film(tmp_path / "film.mp4", tmp_path / "out.mp4", Colorizer(painter))
+    assert "no frames" not in capsys.readouterr().err
+
+
+def test_two_processes_do_not_color_one_film(tmp_path, painter):
+    make_film(tmp_path / "film.mp4", 3)
+    with Parts(tmp_path / "out.mp4", {}), pytest.raises(RunError, match="another process is coloring"):
+        color_film(tmp_path / "film.mp4", tmp_path / "out.mp4", Colorizer(painter))
+
+
+@pytest.mark.parametrize("extension", [".ts", ".mpg", ".avi", ".mkv"])
+def test_every_frame_of_a_container_is_colored(painter, tmp_path, extension):
+    """Some cannot be entered at any place, and the film has three parts."""
+    settings = {"rate": 25, "codec": "mpeg2video"} if extension == ".mpg" else {"rate": 2}
+    source = make_film(tmp_path / f"film{extension}", 60, sound=False, **settings)
+    color_film(source, tmp_path / "out.mp4", Colorizer(painter))
+    assert len(pictures_of(tmp_path / "out.mp4")[1]) == 60
+
+
+def test_a_damaged_place_is_left_out_and_said(painter, tmp_path):
+    data = bytearray(make_film(tmp_path / "film.mkv", 40, sound=False).read_bytes())
+    middle = len(data) // 2
+    data[middle:middle + 600] = bytes(600)
+    (tmp_path / "film.mkv").write_bytes(data)
+    remark = color_film(tmp_path / "film.mkv", tmp_path / "out.mp4", Colorizer(painter))
+    assert 5 < len(pictures_of(tmp_path / "out.mp4")[1]) <= 40
+    assert remark in ("", "damaged places left out")
+
+
+def test_pixels_that_are_not_square_stay_so(painter, tmp_path):
+    with av.open(str(tmp_path / "dv.mp4"), "w") as film:
+        stream = film.add_stream("libx264", rate=5)
+        stream.width, stream.height, stream.pix_fmt = *SIZE, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(16, 11)
+        film.mux(stream.encode(av.VideoFrame.from_ndarray(np.full((SIZE[1], SIZE[0], 3), 99, np.uint8), format="rgb24")))
+        film.mux(stream.encode(None))
+    color_film(tmp_path / "dv.mp4", tmp_path / "out.mp4", Colorizer(painter))
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        assert film.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
+
+
+def test_options_of_a_film(painter, tmp_path, capsys):
+    make_film(tmp_path / "film.mp4", 3)
+    assert colorize(painter, tmp_path / "film.mp4", "-o", tmp_path / "out.mp4", "--size", "48") == 0
+    with av.open(str(tmp_path / "out.mp4")) as film:
+        assert "size 48" in film.metadata["comment"]
+    make_film(tmp_path / "color.mp4", 3, mode="RGB")
+    assert colorize(painter, tmp_path / "color.mp4", "-o", tmp_path / "again.mp4", "--only-gray") == 0
+    assert colorize(painter, tmp_path / "film.mp4", "-o", tmp_path / "third.mp4", "--only-gray") == 0
+    assert "1 skipped (1 in color already)" in capsys.readouterr().out
+    for options in (["--compare"], ["--size", "32,48"]):
+        assert colorize(painter, tmp_path / "film.mp4", "-o", tmp_path / "no.mp4", *options) == 1
+        assert "hints and comparisons are for photos" in capsys.readouterr().err
 
 
 def test_bars_above_and_below_stay_black(tmp_path, painter):

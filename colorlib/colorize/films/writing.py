@@ -10,7 +10,7 @@ import av
 import numpy as np
 from PIL import Image
 
-from colorlib.colorize.films.reading import FilmStream
+from colorlib.colorize.films.reading import Film
 from colorlib.colorize.formats import CONTAINERS
 
 # No frame depends on a later one, so that times of decoding are those of showing.
@@ -27,7 +27,7 @@ class PartWriter:
         size: width and height; odd ones lose a row or a column, which H.264 cannot hold.
     """
 
-    def __init__(self, path: Path, film: FilmStream, size: tuple[int, int]):
+    def __init__(self, path: Path, film: Film, size: tuple[int, int]):
         self.container = av.open(str(path), "w", format="mp4")
         self.stream = self.container.add_stream("libx264", rate=film.rate, options=QUALITY)
         self.stream.width, self.stream.height = (side - side % 2 for side in size)
@@ -35,6 +35,9 @@ class PartWriter:
         context = self.stream.codec_context
         context.time_base, context.colorspace, context.color_primaries, context.color_trc, context.color_range = (
             film.time_base, BT709, BT709, BT709, LIMITED)
+        if film.aspect:                                        # of a pixel: those of DV and DVD are not square
+            is_turned = tuple(size) == film.size[::-1] != film.size
+            context.sample_aspect_ratio = 1 / film.aspect if is_turned else film.aspect
         self.first: int | None = None
 
     def write(self, image: Image.Image, pts: int) -> None:
