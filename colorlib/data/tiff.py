@@ -1,6 +1,7 @@
 """TIFFs that Pillow cannot read, such as gray with transparency in 16 bits: by tifffile, where that is installed."""
 
 import io
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from colorlib.system.errors import PictureError
 
 TIFF = b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"         # how a file begins, with places of 4 or 8 bytes
 BITS, ORIENTATION, PLANES, SEPARATE = 258, 274, 284, 2          # tags, and the value of the last one: a plane for each channel
+MOST_PAGES = 256
 MODES = {("MINISBLACK", 1): "L", ("MINISBLACK", 2): "LA", ("RGB", 3): "RGB", ("RGB", 4): "RGBA", ("SEPARATED", 4): "CMYK"}
 
 
@@ -52,8 +54,9 @@ def open_tiff(data: bytes, name: str, max_bytes: int) -> Image.Image:
 
 
 def largest_page(file: Any) -> Any:
-    """The page of a ``tifffile.TiffFile`` with the most pixels, apart from reduced copies."""
-    return max((page for page in file.pages if not page.is_reduced), key=lambda page: page.imagewidth * page.imagelength)
+    """The page of a ``tifffile.TiffFile`` with the most pixels, apart from reduced copies; of a damaged file there may be no end of pages."""
+    pages = islice(file.pages, MOST_PAGES)
+    return max((page for page in pages if not page.is_reduced), key=lambda page: page.imagewidth * page.imagelength)
 
 
 def page_pixels(page: Any) -> np.ndarray:
