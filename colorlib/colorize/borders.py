@@ -15,9 +15,18 @@ THINNEST = 0.01      # of the length of a side: a thinner border is seen, and co
 STRIP = 32           # lines that are read at a time
 
 
-def cropped(photo: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+def cropped(photo: Image.Image, box: Box) -> Image.Image:
     """The part of a photo in a box; the photo itself where that is all of it, since a copy of 100 megapixels takes 400 MB."""
     return photo if box == (0, 0, *photo.size) else photo.crop(box)
+
+
+def put_back(photo: Image.Image, box: Box, inner: Image.Image) -> Image.Image:
+    """The photo with another picture in a box; that picture itself where the box is all of it."""
+    if inner.size == photo.size:
+        return inner
+    result = photo.copy()
+    result.paste(inner, box)
+    return result
 
 
 def inside_borders(photo: Image.Image) -> Box:

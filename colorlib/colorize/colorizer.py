@@ -12,7 +12,7 @@ from torch import Tensor
 
 from colorlib import color
 from colorlib.color import bins
-from colorlib.colorize.borders import cropped, inside_borders
+from colorlib.colorize.borders import Box, cropped, inside_borders, put_back
 from colorlib.colorize.fullsize import lightness_of_pixels, local_linear_fit, render_deep, render_full_size
 from colorlib.colorize.hints import Hint, checked, hint_map, inside
 from colorlib.colorize.inputs import Photo, photo_of
@@ -69,11 +69,7 @@ class Colorizer:
         photo = photo_of(image)
         box, slope, offset = self._fit(photo, vividness, saturation, hints)
         with torch.inference_mode():
-            if box == (0, 0, *photo.size):
-                return render_full_size(photo, slope, offset, saturation)
-            result = photo.copy()
-            result.paste(render_full_size(cropped(photo, box), slope, offset, saturation), box)
-            return result
+            return put_back(photo, box, render_full_size(cropped(photo, box), slope, offset, saturation))
 
     def in_depth(self, photo: Image.Image, levels: np.ndarray, vividness: float | None = None, saturation: float = 1.0,
                  hints: Iterable[Hint] = ()) -> np.ndarray:
@@ -94,7 +90,7 @@ class Colorizer:
 
     @torch.inference_mode()
     def _fit(self, photo: Image.Image, vividness: float | None, saturation: float, hints: Iterable[Hint]
-             ) -> tuple[tuple[int, int, int, int], Tensor, Tensor]:
+             ) -> tuple[Box, Tensor, Tensor]:
         """The box inside a photo's borders, and slope and offset of its colors in there, (1, 2, h, w) each."""
         objective = self.objective if vividness is None else self.objective.with_vividness(vividness)
         check_saturation(saturation)
@@ -141,7 +137,8 @@ class Colorizer:
         """Weights and settings of a call, such as "weights photos, vividness 0.5"."""
         vividness = self.objective.vividness if vividness is None else vividness
         usual = self.recipe.view or self.recipe.size
-        chosen = {"size": None if self.size == usual else self.size, "vividness": vividness, "temperature": self.objective.temperature if vividness is None else None,
+        chosen = {"size": None if self.size == usual else self.size, "vividness": vividness,
+                  "temperature": self.objective.temperature if vividness is None else None,
                   "saturation": None if saturation == 1 else saturation}
         return ", ".join([f"weights {self.name}", *(f"{name} {value:g}" for name, value in chosen.items() if value is not None)])
 

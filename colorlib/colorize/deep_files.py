@@ -7,14 +7,15 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from colorlib.colorize.formats import METADATA, encode
-from colorlib.data.metadata import Metadata
+from colorlib.colorize.formats import METADATA, XMP_IN_TIFF, encode
+from colorlib.data.metadata import IPTC_IN_TIFF, Metadata
 from colorlib.system.errors import PictureError
 
 DEEP_FORMATS = ("png", "tiff")
 SIGNATURE, HEADER = 8, 33                # bytes of a PNG before its first chunk, and with that
 PIXELS_AND_ENDS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
-ASCII, BYTE, UNDEFINED, OTHERS = 2, 1, 7, {700: 1, 33723: 7}             # types of tags in TIFF 6.0: of XMP and IPTC, others are text
+TEXT, BYTES, UNDEFINED = 2, 1, 7                                         # types of tags in TIFF 6.0
+TYPES = {XMP_IN_TIFF: BYTES, IPTC_IN_TIFF: UNDEFINED}                    # all others are text
 
 
 def encode_deep(pixels: np.ndarray, photo: Image.Image, file_format: str, name: str, metadata: Metadata) -> bytes:
@@ -60,7 +61,7 @@ def _tiff(pixels: np.ndarray, name: str, metadata: Metadata) -> bytes:
     import tifffile
 
     options = METADATA["tiff"](metadata)
-    tags = [(tag, OTHERS.get(tag, ASCII), *_counted(value), True) for tag, value in options["tiffinfo"].items()]
+    tags = [(tag, TYPES.get(tag, TEXT), *_counted(value), True) for tag, value in options["tiffinfo"].items()]
     resolution = {"resolution": options["dpi"], "resolutionunit": "inch"} if "dpi" in options else {}
     file = io.BytesIO()
     tifffile.imwrite(file, pixels, photometric="rgb", compression="zlib", predictor=True, metadata=None, software=False,

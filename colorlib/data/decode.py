@@ -96,8 +96,9 @@ def _decode(data: bytes, name: str, min_side: int | None, large_picture_lock: Ab
     if min_side:
         image.draft("RGB", (min_side, min_side))              # JPEG: 1/8, 1/4 or 1/2 of the size, almost for free
     need = _decoding_bytes(image, width * height)
-    if max(need, copies * BYTES * image.width * image.height) > max_bytes:
-        raise PictureError(name, "too large", f"{width} x {height} pixels take {max(need, copies * BYTES * width * height) / MiB:,.0f} MiB")
+    at_most = max(need, copies * BYTES * image.width * image.height)
+    if at_most > max_bytes:
+        raise PictureError(name, "too large", f"{width} x {height} pixels take {at_most / MiB:,.0f} MiB")
     with large_picture_lock if need > MAX_PARALLEL_BYTES else nullcontext():
         turned_by_pillow = lies_on_its_side(image)
         image.load()

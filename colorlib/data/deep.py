@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from colorlib import color
+from colorlib.data.decode import TRANSPOSITIONS
 from colorlib.data.depth import white_level
 from colorlib.data.tiff import TIFF, largest_page, page_pixels
 
@@ -20,8 +21,6 @@ PNG, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24         # how a file begins, and which
 BITS, ORIENTATION, WHITE = 258, 274, 2**16 - 1
 STRIP = 2**20                # pixels that are converted at a time
 BYTES = 12                   # a pixel, without those of the file: the photo in 8 bits, gray levels, the result
-# How each orientation of EXIF 2.3 is undone: rows reversed, columns reversed, and then rows and columns exchanged.
-TURNS = {2: (1, -1, False), 3: (-1, -1, False), 4: (-1, 1, False), 5: (1, 1, True), 6: (-1, 1, True), 7: (-1, -1, True), 8: (1, -1, True)}
 
 
 class DeepPixels(NamedTuple):
@@ -125,6 +124,5 @@ def _gray(pixels: np.ndarray, profile: bytes) -> np.ndarray:
 
 
 def _upright(levels: np.ndarray, orientation: int) -> np.ndarray:
-    rows, columns, exchanged = TURNS.get(orientation, (1, 1, False))
-    turned = levels[::rows, ::columns]
-    return np.ascontiguousarray(turned.T if exchanged else turned)
+    turn = TRANSPOSITIONS.get(orientation)
+    return levels if turn is None else np.asarray(Image.fromarray(levels).transpose(turn))

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import threading
 import time
 from fractions import Fraction
 
@@ -17,11 +16,11 @@ from colorlib import color
 from colorlib.colorize.colorizer import Colorizer
 from colorlib.system import paths
 from colorlib.system.errors import RunError
-from colorlib.system.interrupt import deferred_interrupt
 
 av = pytest.importorskip("av", reason="needs the extra 'video'")
 pytest.importorskip("cv2", reason="needs the extra 'video'")
 
+from colorlib.colorize.films import coloring  # noqa: E402
 from colorlib.colorize.films.coloring import color_film  # noqa: E402
 from colorlib.colorize.films.parts import Parts, parts_folder  # noqa: E402
 from colorlib.colorize.films.steady import Steady  # noqa: E402
@@ -181,17 +180,18 @@ def test_damaged_parts_are_made_again(command, tmp_path, damage):
     assert len(pictures_of(tmp_path / "out.mp4")[1]) == 120
 
 
-def test_ctrl_c_before_the_first_part_is_no_failure(painter, tmp_path, capsys):
-    """As if it came while the film was opened."""
+@pytest.mark.parametrize(("step", "message"), [("_inside_bars", "^interrupted$"), ("_joined", "after .*out.mp4 was finished")])
+def test_ctrl_c_before_the_first_part_or_after_the_last_is_no_failure(painter, tmp_path, monkeypatch, step, message):
     make_film(tmp_path / "film.mp4", 3)
-    timer = threading.Timer(0, signal.raise_signal, [signal.SIGINT])
-    with pytest.raises(KeyboardInterrupt):
-        with deferred_interrupt() as interrupt:
-            interrupt.set()
-        timer.start()
-        for _ in range(100):
-            color_film(tmp_path / "film.mp4", tmp_path / "out.mp4", Colorizer(painter))
-    assert "no frames" not in capsys.readouterr().err
+    real = getattr(coloring, step)
+
+    def interrupted_step(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return real(*arguments)
+
+    monkeypatch.setattr(coloring, step, interrupted_step)
+    with pytest.raises(KeyboardInterrupt, match=message):
+        color_film(tmp_path / "film.mp4", tmp_path / "out.mp4", Colorizer(painter))
 
 
 def test_two_processes_do_not_color_one_film(tmp_path, painter):

@@ -5,7 +5,7 @@ from PIL import Image
 from torch import Tensor
 
 from colorlib import color
-from colorlib.colorize.borders import Box, cropped
+from colorlib.colorize.borders import Box, cropped, put_back
 from colorlib.colorize.colorizer import Colorizer, check_saturation
 from colorlib.colorize.films.steady import Frame, Steady
 from colorlib.colorize.fullsize import local_linear_fit, render_full_size
@@ -32,16 +32,12 @@ class Painter:
     @torch.inference_mode()
     def __call__(self, image: Image.Image) -> Image.Image:
         """The next picture, of mode "RGB" or "RGBA", in color."""
-        inner = cropped(image, self.box or (0, 0, *image.size))
+        box = self.box or (0, 0, *image.size)
+        inner = cropped(image, box)
         L = self.colorizer.lightness(inner)
 
         def predict() -> Tensor:
             return color.split_lab(self.objective.decode(self.colorizer.output(L), L))[1]
 
         ab = self.steady(L, predict) if self.steady else predict()
-        colored = render_full_size(inner, *local_linear_fit(L, ab), self.saturation)
-        if colored.size == image.size:
-            return colored
-        result = image.copy()
-        result.paste(colored, self.box)
-        return result
+        return put_back(image, box, render_full_size(inner, *local_linear_fit(L, ab), self.saturation))

@@ -1,5 +1,6 @@
 """The finished parts of a film, kept until all are finished, so that a kill loses seconds of work."""
 
+import io
 import json
 import os
 import shutil
@@ -65,14 +66,11 @@ class Parts:
 
     def finish(self, first: int, last: int, seen: Frame) -> None:
         """Remember that the part in ``next_path`` is whole."""
-        part, temporary = Part(self.next_path, first, last, seen), self.folder / "part.tmp"
+        part, state = Part(self.next_path, first, last, seen), io.BytesIO()
         with part.path.open("rb+") as file:
-            os.fsync(file.fileno())
-        with temporary.open("wb") as file:
-            np.savez(file, times=[first, last], **seen._asdict())
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(part.path.with_suffix(".npz"))
+            os.fsync(file.fileno())                # before its state, which says that it is whole
+        np.savez(state, times=[first, last], **seen._asdict())
+        write_atomic(part.path.with_suffix(".npz"), state.getvalue())
         self.finished.append(part)
 
     def delete(self) -> None:
