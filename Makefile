@@ -33,8 +33,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 app: $(READY)
-	COLORLIB_PHOTOS="$(abspath $(PHOTOS))" $(BIN)/voila notebooks/07_your_photos.ipynb --strip_sources=True \
-	  --Voila.tornado_settings='{"websocket_max_message_size": 450000000}'
+	cd notebooks && COLORLIB_PHOTOS="$(abspath $(PHOTOS))" ../$(BIN)/voila 07_your_photos.ipynb
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py

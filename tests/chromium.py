@@ -24,13 +24,13 @@ MARKS = [pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: apt-get in
 
 
 @contextmanager
-def serving(command: Sequence[str], log: Path) -> Iterator[str]:
-    """Start a server on a free port, wait until it answers, yield its address, and stop it."""
+def serving(command: Sequence[str], log: Path, folder: Path | None = None) -> Iterator[str]:
+    """Start a server in a folder on a free port, wait until it answers, yield its address, and stop it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with log.open("w") as file:
-        server = subprocess.Popen([*command, f"--port={port}"], stdout=file, stderr=file)
+        server = subprocess.Popen([*command, f"--port={port}"], cwd=folder, stdout=file, stderr=file)
     try:
         for _ in range(300):
             assert server.poll() is None, log.read_text()

@@ -1,10 +1,11 @@
 """Notebook 7 as a web page, used in headless Chromium."""
 
-import re
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 from chromium import MARKS, colored, page_of, serving, shown, wait_until
 from PIL import Image
@@ -13,9 +14,7 @@ from colorlib.system import paths
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
 pytest.importorskip("voila", reason="needs the extra 'app'")
-ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOK = ROOT / "notebooks" / "07_your_photos.ipynb"
-SETTINGS = re.search(r"--Voila\.tornado_settings='(.*)'", (ROOT / "Makefile").read_text())[1]
+NOTEBOOKS = Path(__file__).resolve().parent.parent / "notebooks"
 
 pytestmark = MARKS
 
@@ -23,9 +22,9 @@ pytestmark = MARKS
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The page, after the notebook has run."""
-    command = [sys.executable, "-m", "voila", str(NOTEBOOK), "--no-browser", "--Voila.ip=127.0.0.1",
-               "--strip_sources=True", f"--Voila.tornado_settings={SETTINGS}"]
-    with (serving(command, tmp_path_factory.mktemp("voila") / "log") as address,
+    command = [sys.executable, "-m", "voila", "07_your_photos.ipynb", "--no-browser", "--Voila.ip=127.0.0.1",
+               "--MappingKernelManager.cull_idle_timeout=5", "--MappingKernelManager.cull_interval=1"]
+    with (serving(command, tmp_path_factory.mktemp("voila") / "log", NOTEBOOKS) as address,
           sync_api.sync_playwright() as playwright, page_of(playwright, address) as page):
         page.wait_for_selector("img.widget-image")
         yield page
@@ -106,3 +105,24 @@ def test_the_folders_of_the_server_are_not_offered(page):
     field = page.get_by_placeholder("folder of this page")
     assert field.count() == 1, "the field is there"
     assert not field.is_visible()
+
+
+def test_a_visitor_whose_browser_dies_leaves_no_kernel_behind(page):
+    other = page.context.browser.new_page()
+    other.set_default_timeout(120_000)
+    other.goto(page.url)
+    other.wait_for_selector("img.widget-image")
+    assert len(kernels()) == 2
+    other.close(run_before_unload=False)                      # the page has no chance to say goodbye
+    end = time.monotonic() + 60
+    while len(kernels()) > 1:
+        assert time.monotonic() < end, "the kernel still runs"
+        time.sleep(0.5)
+    before = shown(page)
+    page.get_by_label("or choose").select_option("bridge")
+    wait_until(page, lambda pixels: pixels.shape != before.shape or np.abs(pixels - before).max() > 30)
+
+
+def kernels() -> list[psutil.Process]:
+    """Kernels that run below this process."""
+    return [process for process in psutil.Process().children(recursive=True) if "ipykernel" in " ".join(process.cmdline())]
