@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from old_photos import noisy
 from PIL import Image
 
 import colorlib as cl
@@ -61,6 +62,7 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=40)
     parser.add_argument("--step", type=int, default=2)
     parser.add_argument("--film", type=Path)
+    parser.add_argument("--grain", type=float, default=0, help="standard deviation of noise that the network sees, as a share of the range")
     options = parser.parse_args()
     films = {}
     for name in ("mountains", "coffee", "forest_stream"):
@@ -74,9 +76,10 @@ def main() -> None:
     for vividness in options.vividness:
         colorizer.objective = base.with_vividness(vividness)
         for name, frames in films.items():
+            seen = [noisy(frame, options.grain, number) for number, frame in enumerate(frames)] if options.grain else frames
             is_pan = options.film is None or name != options.film.name
             for title, steady in (("each frame alone", None), ("steady", Steady())):
-                maps = colors_of(colorizer, frames, steady)
+                maps = colors_of(colorizer, seen, steady)
                 h, w = maps[0].shape[2:]
                 motions = [known_motion(h, w, options.step)] * (len(maps) - 1) if is_pan else optical_flow(colorizer, frames)
                 error = f", ab MAE {ab_error(maps, frames):.2f}" if is_pan else ""

@@ -29,6 +29,17 @@ def put_back(photo: Image.Image, box: Box, inner: Image.Image) -> Image.Image:
     return result
 
 
+def strips_outside(photo: Image.Image, box: Box) -> Iterator[tuple[tuple[slice, slice], np.ndarray]]:
+    """What is outside of a box, some lines at a time: the place in an array, and its pixels, (h, w, 3) uint8."""
+    left, top, right, bottom = box
+    width, height = photo.size
+    for part in ((0, 0, width, top), (0, bottom, width, height), (0, top, left, bottom), (right, top, width, bottom)):
+        for start in range(part[1], part[3], STRIP):
+            lines = (part[0], start, part[2], min(start + STRIP, part[3]))
+            if lines[0] < lines[2]:
+                yield np.s_[lines[1]:lines[3], lines[0]:lines[2]], np.asarray(photo.crop(lines).convert("RGB"))
+
+
 def inside_borders(photo: Image.Image) -> Box:
     """The part of a photo inside of its plain borders.
 

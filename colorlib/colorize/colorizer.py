@@ -12,7 +12,7 @@ from torch import Tensor
 
 from colorlib import color
 from colorlib.color import bins
-from colorlib.colorize.borders import Box, cropped, inside_borders, put_back
+from colorlib.colorize.borders import Box, cropped, inside_borders, put_back, strips_outside
 from colorlib.colorize.fullsize import lightness_of_pixels, local_linear_fit, render_deep, render_full_size
 from colorlib.colorize.hints import Hint, checked, hint_map, inside
 from colorlib.colorize.inputs import Photo, photo_of
@@ -80,10 +80,14 @@ class Colorizer:
             levels: its gray levels as sRGB encodes them, (H, W) uint16.
 
         Returns:
-            (H, W, 3) uint16; its L is that of the gray levels, up to rounding.
+            (H, W, 3) uint16; its L is that of the gray levels, up to rounding. A border has the colors of the photo in 8 bits.
         """
-        (left, top, right, bottom), slope, offset = self._fit(photo, vividness, saturation, hints)
+        box, slope, offset = self._fit(photo, vividness, saturation, hints)
+        left, top, right, bottom = box
         result = np.repeat(levels[..., None], 3, 2)
+        for place, pixels in strips_outside(photo, box):
+            is_colored = np.ptp(pixels, axis=2) > 0
+            result[place][is_colored] = pixels[is_colored] * np.uint16(257)
         with torch.inference_mode():
             result[top:bottom, left:right] = render_deep(levels[top:bottom, left:right], slope, offset, saturation)
         return result

@@ -19,6 +19,7 @@ from colorlib.data.tiff import TIFF, largest_page, page_pixels
 
 PNG, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24         # how a file begins, and which byte is the number of bits
 BITS, ORIENTATION, WHITE = 258, 274, 2**16 - 1
+ASSOCIATED = 1               # of the tag ExtraSamples
 STRIP = 2**20                # pixels that are converted at a time
 BYTES = 12                   # a pixel, without those of the file: the photo in 8 bits, gray levels, the result
 
@@ -28,9 +29,10 @@ class DeepPixels(NamedTuple):
 
     pixels: np.ndarray           # (H, W, 1 to 4), of a whole-number type; the channel after the colors is transparency
     white: int                   # the level of white
-    white_is_zero: bool
     profile: bytes
     orientation: int
+    white_is_zero: bool = False
+    is_premultiplied: bool = False       # colors are stored as they look on black
 
 
 def is_deep(data: bytes) -> bool:
@@ -59,14 +61,15 @@ def gray_levels(data: bytes, max_bytes: int) -> np.ndarray | None:
     found = _png(data, max_bytes) if data.startswith(PNG) else _tiff(data, max_bytes)
     if found is None:
         return None
-    pixels, white, white_is_zero, profile, orientation = found
-    levels = np.empty(pixels.shape[:2], np.uint16)
-    rows = max(1, STRIP // pixels.shape[1])
-    for top in range(0, len(pixels), rows):
-        strip = pixels[top:top + rows].astype(np.float64) * (WHITE / white)
-        strip = (WHITE - strip if white_is_zero else strip).round().clip(0, WHITE).astype(np.uint16)
-        levels[top:top + rows] = _gray(strip, profile)
-    return _upright(levels, orientation)
+    levels = np.empty(found.pixels.shape[:2], np.uint16)
+    rows = max(1, STRIP // levels.shape[1])
+    for top in range(0, len(levels), rows):
+        strip = found.pixels[top:top + rows].astype(np.float64) * (WHITE / found.white)
+        if found.is_premultiplied:
+            strip *= WHITE / strip[..., -1:].clip(1)
+        strip = (WHITE - strip if found.white_is_zero else strip).round().clip(0, WHITE).astype(np.uint16)
+        levels[top:top + rows] = _gray(strip, found.profile)
+    return _upright(levels, found.orientation)
 
 
 def _bits_by_pillow(data: bytes) -> int:
@@ -89,7 +92,7 @@ def _png(data: bytes, max_bytes: int) -> DeepPixels | None:
             return None
         orientation, profile = image.getexif().get(ORIENTATION, 1), image.info.get("icc_profile", b"")
     pixels = imagecodecs.png_decode(data)
-    return DeepPixels(pixels.reshape(*pixels.shape[:2], -1), WHITE, False, profile, orientation)
+    return DeepPixels(pixels.reshape(*pixels.shape[:2], -1), WHITE, profile, orientation)
 
 
 def _tiff(data: bytes, max_bytes: int) -> DeepPixels | None:
@@ -103,8 +106,8 @@ def _tiff(data: bytes, max_bytes: int) -> DeepPixels | None:
             return None
         pixels, is_signed = page_pixels(page), page.dtype.kind == "i"
         orientation = int(page.tags[ORIENTATION].value) if ORIENTATION in page.tags else 1
-        return DeepPixels(pixels, white_level(page.bitspersample - is_signed, float(pixels.max())), page.photometric.name == "MINISWHITE",
-                          page.iccprofile or b"", orientation)
+        return DeepPixels(pixels, white_level(page.bitspersample - is_signed, float(pixels.max())), page.iccprofile or b"", orientation,
+                          page.photometric.name == "MINISWHITE", ASSOCIATED in page.extrasamples)
 
 
 def _gray(pixels: np.ndarray, profile: bytes) -> np.ndarray:

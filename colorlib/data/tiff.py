@@ -8,11 +8,13 @@ import numpy as np
 from PIL import Image
 
 from colorlib.data.depth import to_bytes, white_level
+from colorlib.data.pages import RAW
 from colorlib.system.errors import PictureError
 
 TIFF = b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"         # how a file begins, with places of 4 or 8 bytes
 BITS, ORIENTATION, PLANES, SEPARATE = 258, 274, 284, 2          # tags, and the value of the last one: a plane for each channel
 MOST_PAGES = 256
+CAMERAS = "CFA", "LINEAR_RAW"
 MODES = {("MINISBLACK", 1): "L", ("MINISBLACK", 2): "LA", ("RGB", 3): "RGB", ("RGB", 4): "RGBA", ("SEPARATED", 4): "CMYK"}
 
 
@@ -37,6 +39,8 @@ def open_tiff(data: bytes, name: str, max_bytes: int) -> Image.Image:
 
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         page = largest_page(file)
+        if page.photometric.name in CAMERAS:
+            raise PictureError(name, "no picture", RAW)
         white_is_zero = page.photometric.name == "MINISWHITE"
         mode = MODES.get(("MINISBLACK" if white_is_zero else page.photometric.name, page.samplesperpixel))
         if mode is None or page.imagedepth > 1:

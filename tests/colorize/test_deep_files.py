@@ -72,6 +72,24 @@ def test_twelve_bits_and_white_that_is_zero():
     assert np.array_equal(gray_levels(tiff(65535 - LEVELS, photometric="miniswhite"), WHOLE), LEVELS)
 
 
+def test_colors_that_are_stored_as_they_look_on_black():
+    alpha = np.tile(np.linspace(0.2, 1, LEVELS.shape[1]), (len(LEVELS), 1))
+    premultiplied = np.stack([LEVELS * alpha] * 3 + [65535 * alpha], 2).round().astype(np.uint16)
+    levels = gray_levels(tiff(premultiplied, photometric="rgb", extrasamples=["assocalpha"]), WHOLE)
+    assert np.abs(levels.astype(int) - LEVELS).max() <= 4
+
+
+def test_a_colored_border_keeps_its_color():
+    cardboard = np.full((180, 220, 3), [200, 170, 120], np.uint16) * 257
+    cardboard[30:150, 30:190] = LEVELS[..., None]
+    pixels = pixels_of(color_bytes(tiff(cardboard, photometric="rgb"), "it", COLORIZER, ColorizeOptions())[0])
+    assert np.array_equal(pixels[:30], cardboard[:30])
+    assert np.array_equal(pixels[30:150, :30], cardboard[30:150, :30])
+    assert np.array_equal(pixels[:, 190:], cardboard[:, 190:])
+    assert np.array_equal(pixels[150:], cardboard[150:])
+    assert np.abs(levels_of(pixels) - levels_of(cardboard)).max() < 1
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("make", [png, tiff])
 def test_levels_are_upright_as_the_photo_is(make, orientation):

@@ -119,6 +119,12 @@ def test_a_raw_photo_is_not_taken_for_its_thumbnail():
         decode(data, "IMG_1.NEF")
 
 
+@pytest.mark.parametrize(("photometric", "pixels"), [("CFA", SIXTEEN), ("LINEAR_RAW", np.stack([SIXTEEN] * 3, 2))])
+def test_the_pixels_of_a_sensor_are_a_raw_photo(photometric, pixels):
+    with pytest.raises(PictureError, match="it is a RAW photo: develop it first"):
+        decode(tiff(pixels, photometric=photometric), "sensor.dng")
+
+
 @pytest.mark.parametrize(("start", "advice"), [
     (b"\xff\x0a", "pip install pillow-jxl-plugin"),
     (b"\0\0\0\x0cJXL \r\n\x87\n", "pip install pillow-jxl-plugin"),
