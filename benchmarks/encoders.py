@@ -1,9 +1,9 @@
 """Compare pretrained, frozen and new encoders: networks of one shape, by how their encoder begins and by the number of photos.
 
-Validation photos are never trained on. Needs animals10, photos.zip and the extra ``encoder``. After a kill, the same
+All see as many photos in all, so that fewer are seen more often. Validation photos are never trained on. Needs animals10, photos.zip and the extra ``encoder``. After a kill, the same
 command continues.
 
-    python benchmarks/encoders.py --photos 2000 8000 --seeds 3
+    python benchmarks/encoders.py --photos 1000 10000 --seeds 3
 """
 
 import argparse
@@ -20,8 +20,8 @@ from colorlib.models.encoder_unet import ENCODERS
 def main() -> None:
     """Train each, and print the validation of the last epoch."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--photos", type=int, nargs="+", default=[2000, 8000])
-    parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--photos", type=int, nargs="+", default=[1000, 10_000])
+    parser.add_argument("--seen", type=int, default=20_000, help="photos that each training sees in all")
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=0.002)
     parser.add_argument("--seeds", type=int, default=3)
@@ -35,7 +35,7 @@ def main() -> None:
             recipe = cl.Recipe("encoder-unet", "ab-l1", options.size, {"encoder": encoder})
             errors = []
             for seed in range(options.seeds):
-                config = replace(one_cycle(options.epochs, options.lr, 64), seed=seed, threads=options.threads)
+                config = replace(one_cycle(max(1, round(options.seen / number)), options.lr, 64), seed=seed, threads=options.threads)
                 start = None if encoder == "new" else cl.models.pretrained(recipe, seed)
                 run = cl.fit(recipe, some, valid, config, start=start)
                 if not run.finished:

@@ -1,7 +1,7 @@
 """Color an animation, picture by picture: a GIF or PNG becomes an animated PNG, a WebP stays one."""
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 
@@ -47,10 +47,7 @@ def color_animation(data: bytes, name: str, colorizer: Colorizer, vividness: flo
             raise PictureError(name, "too large", f"{image.n_frames} pictures of {image.width} x {image.height} pixels: save it as a film, such as MP4")
         loop = image.info.get("loop", 1)                          # 0: for ever
         painter = Painter(colorizer, vividness, saturation, is_steady=find_spec("cv2") is not None)
-        try:
-            durations, (first, *others) = zip(*_painted(ImageSequence.Iterator(image), painter), strict=True)
-        except (OSError, ValueError, SyntaxError, EOFError) as error:
-            raise PictureError(name, "damaged", f"one of its pictures is damaged ({error})") from error
+        durations, (first, *others) = zip(*((duration, painter(picture)) for duration, picture in _frames(image, name)), strict=True)
     file = io.BytesIO()
     try:
         first.save(file, file_format, save_all=True, append_images=others, duration=list(durations), loop=loop, **SAVE_OPTIONS[file_format],
@@ -60,9 +57,11 @@ def color_animation(data: bytes, name: str, colorizer: Colorizer, vividness: flo
     return file.getvalue(), "" if painter.steady else NO_FLOW
 
 
-def _painted(frames: Iterable[Image.Image], painter: Painter) -> Iterator[tuple[int, Image.Image]]:
-    """Duration and picture in color of each frame."""
-    for frame in frames:
-        frame.load()                                              # before that, a WebP does not know the duration
-        picture, _ = upright_srgb(frame.copy(), keep_alpha=True)
-        yield frame.info.get("duration", DURATION), painter(picture)
+def _frames(image: Image.Image, name: str) -> Iterator[tuple[int, Image.Image]]:
+    """Duration and picture of each frame, upright and in sRGB."""
+    try:
+        for frame in ImageSequence.Iterator(image):
+            frame.load()                                          # before that, a WebP does not know the duration
+            yield frame.info.get("duration", DURATION), upright_srgb(frame.copy(), keep_alpha=True)[0]
+    except Exception as error:                                    # a damaged file makes Pillow raise nearly anything
+        raise PictureError(name, "damaged", f"one of its pictures is damaged ({error})") from error

@@ -15,7 +15,7 @@ from PIL import Image
 from colorlib import color
 from colorlib.data.decode import TRANSPOSITIONS
 from colorlib.data.depth import white_level
-from colorlib.data.tiff import TIFF, largest_page, page_pixels
+from colorlib.data.tiff import TIFF, largest_page, opened, page_pixels
 
 PNG, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24         # how a file begins, and which byte is the number of bits
 BITS, ORIENTATION, WHITE = 258, 274, 2**16 - 1
@@ -78,9 +78,7 @@ def _bits_by_pillow(data: bytes) -> int:
 
 
 def _bits_by_tifffile(data: bytes) -> int:
-    import tifffile
-
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
+    with opened(data) as file:
         return largest_page(file).bitspersample
 
 
@@ -96,9 +94,7 @@ def _png(data: bytes, max_bytes: int) -> DeepPixels | None:
 
 
 def _tiff(data: bytes, max_bytes: int) -> DeepPixels | None:
-    import tifffile
-
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
+    with opened(data) as file:
         page = largest_page(file)
         if page.photometric.name not in ("MINISBLACK", "MINISWHITE", "RGB") or page.dtype.kind == "f":
             return None

@@ -1,6 +1,7 @@
 """TIFFs that Pillow cannot read, such as gray with transparency in 16 bits: by tifffile, where that is installed."""
 
 import io
+import logging
 from itertools import islice
 from typing import Any
 
@@ -35,9 +36,7 @@ def open_tiff(data: bytes, name: str, max_bytes: int) -> Image.Image:
         ImportError: if tifffile is not installed, or what it needs to decompress this file.
         PictureError: for a page that is too large, or of another kind.
     """
-    import tifffile  # not at the top: it is optional, and takes a while
-
-    with tifffile.TiffFile(io.BytesIO(data)) as file:
+    with opened(data) as file:
         page = largest_page(file)
         if page.photometric.name in CAMERAS:
             raise PictureError(name, "no picture", RAW)
@@ -55,6 +54,18 @@ def open_tiff(data: bytes, name: str, max_bytes: int) -> Image.Image:
         if ORIENTATION in page.tags:
             image.getexif()[ORIENTATION] = int(page.tags[ORIENTATION].value)
         return image
+
+
+def opened(data: bytes) -> Any:
+    """A ``tifffile.TiffFile``, without the remarks on damaged tags that tifffile logs.
+
+    Raises:
+        ImportError: if tifffile is not installed.
+    """
+    import tifffile  # not at the top: it is optional, and takes a while
+
+    tifffile.logger().setLevel(logging.CRITICAL)
+    return tifffile.TiffFile(io.BytesIO(data))
 
 
 def largest_page(file: Any) -> Any:

@@ -22,6 +22,11 @@ def eval_mode(model: nn.Module) -> Iterator[nn.Module]:
         model.train(was_training)
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """The device of a network's weights; the CPU for one without weights, such as a baseline."""
+    return next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+
+
 def network_output(model: nn.Module, rgb: Tensor) -> Tensor:
     """Output of the network for the lightness of some pictures.
 
@@ -31,7 +36,7 @@ def network_output(model: nn.Module, rgb: Tensor) -> Tensor:
     Returns:
         (B, C, h, w) float, on the CPU, wherever the network is.
     """
-    device = next(model.parameters()).device
+    device = device_of(model)
     with eval_mode(model):
         return torch.cat([model(color.to_gray(part.to(device))).cpu() for part in rgb.split(images_per_batch(*rgb.shape[-2:]))])
 
@@ -45,7 +50,7 @@ def colorize(model: nn.Module, objective: Objective, rgb: Tensor) -> Tensor:
     Returns:
         rgb (B, 3, H, W) float in [0, 1], on the CPU, wherever the network is.
     """
-    device = next(model.parameters()).device
+    device = device_of(model)
     colored = []
     with eval_mode(model):
         for part in rgb.split(images_per_batch(*rgb.shape[-2:])):

@@ -1,6 +1,8 @@
 """Animations: every picture in color, at its time."""
 
 import io
+import re
+import struct
 
 import numpy as np
 import pytest
@@ -77,6 +79,14 @@ def test_a_damaged_animation_is_reported(painter):
     data = animation("GIF")
     with pytest.raises(PictureError, match="damaged"):
         color_bytes(data[:len(data) * 2 // 3], "it", Colorizer(painter), ColorizeOptions())
+
+
+def test_a_picture_that_claims_to_be_huge_is_reported(painter):
+    data = bytearray(animation("GIF"))
+    *_, third = (match.start() for match in re.finditer(re.escape(b"\x2c" + struct.pack("<HHHH", 0, 0, 96, 64)), data))
+    data[third + 5:third + 9] = b"\xff" * 4
+    with pytest.raises(PictureError, match="one of its pictures is damaged"):
+        color_bytes(bytes(data), "it", Colorizer(painter), ColorizeOptions())
 
 
 def test_without_opencv_it_says_that_colors_may_flicker(painter, monkeypatch):

@@ -40,3 +40,12 @@ def test_the_output_is_that_of_the_network_in_eval_mode():
     assert model.training
     with torch.no_grad():
         torch.testing.assert_close(output, model.eval()(to_gray(RGB)))
+
+
+def test_a_network_without_weights_colors_too():
+    class Nothing(torch.nn.Module):
+        def forward(self, gray):
+            return torch.zeros(len(gray), 2, *gray.shape[-2:])
+
+    colored = colorize(Nothing(), ABRegression(), RGB)
+    assert (colored - colored.mean(1, keepdim=True)).abs().max() < 0.005, "a = b = 0 is gray"

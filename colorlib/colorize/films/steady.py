@@ -16,12 +16,13 @@ RATE = 0.3           # share of the network's color where the motion is known
 KNOWN = 10.0         # of 255: where the lightness differs by less from that of the same place before, the motion is known
 CUT = 0.6            # share of the frame whose motion is unknown after a cut
 SMOOTH = 5           # pixels over which the difference of lightness is averaged
+GRAIN = 1.5          # pixels, standard deviation of the Gaussian that grain is averaged with: it moves by itself
 
 
 class Frame(NamedTuple):
     """What is remembered of the last frame."""
 
-    lightness: np.ndarray        # (h, w) uint8
+    lightness: np.ndarray        # (h, w) uint8, without grain
     ab: np.ndarray               # (h, w, 2) float32, in Lab units
     age: int = 0                 # frames since the network's colors
 
@@ -51,7 +52,8 @@ class Steady:
         Returns:
             (1, 2, h, w).
         """
-        lightness, last = (2.55 * L[0, 0]).round().byte().numpy(), self.last
+        lightness = self.cv2.GaussianBlur((2.55 * L[0, 0]).round().byte().numpy(), (0, 0), GRAIN)
+        last = self.last
         ab, off = self._moved(last, lightness) if last is not None and last.lightness.shape == lightness.shape else (None, None)
         age = last.age + 1 if ab is not None else 0
         if ab is None or age >= self.every:
