@@ -33,7 +33,7 @@ lab: $(READY)
 	$(BIN)/jupyter lab notebooks
 
 app: $(READY)
-	cd notebooks && COLORLIB_PHOTOS="$(abspath $(PHOTOS))" ../$(BIN)/voila 07_your_photos.ipynb
+	cd notebooks && COLORLIB_PHOTOS="$(abspath $(PHOTOS))" ../$(BIN)/voila page.ipynb
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py

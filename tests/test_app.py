@@ -1,4 +1,4 @@
-"""Notebook 7 as a web page, used in headless Chromium."""
+"""The web page for photos, used in headless Chromium."""
 
 import sys
 import time
@@ -22,7 +22,7 @@ pytestmark = MARKS
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The page, after the notebook has run."""
-    command = [sys.executable, "-m", "voila", "07_your_photos.ipynb", "--no-browser", "--Voila.ip=127.0.0.1",
+    command = [sys.executable, "-m", "voila", "page.ipynb", "--no-browser", "--Voila.ip=127.0.0.1",
                "--MappingKernelManager.cull_idle_timeout=5", "--MappingKernelManager.cull_interval=1"]
     with (serving(command, tmp_path_factory.mktemp("voila") / "log", NOTEBOOKS) as address,
           sync_api.sync_playwright() as playwright, page_of(playwright, address) as page):
