@@ -10,8 +10,13 @@ from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 from colorlib.system import paths
+
+# On a page without a kernel, what stands as HTML in an output works, and widgets do not.
+USUAL = HTMLExporter().default_config["NbConvertBase"]["display_data_priority"]
+KERNEL_LESS = Config({"NbConvertBase": {"display_data_priority": ["text/html", *(kind for kind in USUAL if kind != "text/html")]}})
 
 
 def run(notebook: Path, out: Path) -> str | None:
@@ -38,7 +43,7 @@ def run(notebook: Path, out: Path) -> str | None:
         failure = "the kernel cannot be started: pip install ipykernel"
     out.mkdir(parents=True, exist_ok=True)
     nbformat.write(content, out / notebook.name)
-    html, _ = HTMLExporter().from_notebook_node(content)
+    html, _ = HTMLExporter(config=KERNEL_LESS).from_notebook_node(content)
     (out / notebook.with_suffix(".html").name).write_text(html, encoding="utf-8")
     return failure
 

@@ -62,9 +62,9 @@ def page_of(playwright, address: str):
         browser.close()
 
 
-def shown(page) -> np.ndarray:
-    """Pixels of the first picture on the page."""
-    picture = page.locator("img.widget-image").first.screenshot()
+def shown(page, place=None) -> np.ndarray:
+    """Pixels of a place on the page, by default of the first picture."""
+    picture = (place or page.locator("img.widget-image").first).screenshot()
     return np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).astype(int)
 
 
@@ -73,10 +73,10 @@ def colored(pixels: np.ndarray) -> float:
     return float(np.ptp(pixels, axis=2).mean())
 
 
-def wait_until(page, condition: Callable[[np.ndarray], bool]) -> None:
-    """Wait until the picture meets a condition, for ten seconds at most."""
+def wait_until(page, condition: Callable[[np.ndarray], bool], place=None) -> None:
+    """Wait until a place on the page, by default the first picture, meets a condition, for ten seconds at most."""
     end = time.monotonic() + 10
-    while not condition(pixels := shown(page)):
+    while not condition(pixels := shown(page, place)):
         assert time.monotonic() < end, f"a picture of {pixels.shape}, {colored(pixels):.1f} from gray"
         page.wait_for_timeout(100)
 

@@ -33,31 +33,22 @@ def lab(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["02_cifar_training", "05_results_figures"])
-def test_the_compare_slider_goes_from_gray_to_color_and_back_with_the_keys(name, lab):
+def test_the_divider_goes_from_gray_to_color_and_back_with_the_keys(name, lab):
     with (sync_api.sync_playwright() as playwright,
           page_of(playwright, f"{lab}lab/workspaces/auto-{name}/tree/{name}.ipynb?reset") as page):
         page.get_by_text("(ipykernel) | Idle").wait_for()           # before that, a run is lost
         page.get_by_text("Run", exact=True).click()
         page.get_by_text("Run All Cells", exact=True).click()
-        page.wait_for_selector("img.widget-image, [data-mime-type$=error]", state="attached", timeout=300_000)
+        page.wait_for_selector(".colorlib-swipe, [data-mime-type$=error]", state="attached", timeout=300_000)
         # The kernel is idle between two cells, too: wait until no cell waits.
         sync_api.expect(page.locator(".jp-InputPrompt", has_text="[*]")).to_have_count(0, timeout=300_000)
         assert page.locator("[data-mime-type$=error]").all_inner_texts() == []
-        page.locator("img.widget-image").first.scroll_into_view_if_needed()
-        gray = shown(page)
-        assert colored(gray) < 2
-        page.mouse.move(*along(page.locator(".noUi-handle").first, 0.5))
-        page.mouse.down()
-        page.mouse.move(*along(page.locator(".noUi-target").first, 0.99), steps=5)
-        page.mouse.up()
-        wait_until(page, lambda pixels: colored(pixels) > 10)
-        assert shown(page).shape == gray.shape
-        for _ in range(60):                                         # more than the number of positions
-            page.locator(".noUi-handle").first.press("ArrowLeft")
-        wait_until(page, lambda pixels: colored(pixels) < 2)
-
-
-def along(place, part):
-    """Point on an element of the page: at a fraction of its width, halfway down."""
-    box = place.bounding_box()
-    return box["x"] + part * box["width"], box["y"] + box["height"] / 2
+        stage = page.locator(".colorlib-swipe-stage").first
+        stage.scroll_into_view_if_needed()
+        slider = page.locator(".colorlib-swipe input").first
+        slider.press("Home")
+        assert colored(shown(page, stage)) < 2
+        slider.press("End")
+        wait_until(page, lambda pixels: colored(pixels) > 10, stage)
+        slider.press("Home")
+        wait_until(page, lambda pixels: colored(pixels) < 2, stage)

@@ -32,4 +32,5 @@ from .network import draw_network
 from .pictures import channel_views, contact_sheet, save_figure, show, triptychs
 from .studio import Studio
 from .study_charts import LABELS, curves, study_explorer, trainings, trainings_and_curves
-from .widgets import compare_slider, temperature_slider
+from .swipe import compare_slider
+from .widgets import temperature_slider

@@ -67,9 +67,12 @@ def channel_views(rgb: Pixels) -> np.ndarray:
     rgb = color.to_float(on_cpu(rgb))
     lab = color.rgb_to_lab(rgb)
     L, a, b = lab.split(1)
-    chroma = color.join_lab(torch.full_like(L, 60), lab[1:])
-    views = {"rgb": rgb, "R": rgb[:1], "G": rgb[1:2], "B": rgb[2:], "ab alone": chroma, "L": L / 100,
-             "a: green to red": a / 200 + 0.5, "b: blue to yellow": b / 200 + 0.5}
+
+    def at_one_lightness(a: Tensor, b: Tensor) -> Tensor:
+        return color.join_lab(torch.full_like(L, 60), torch.cat([a, b]))
+
+    views = {"rgb": rgb, "R": rgb[:1], "G": rgb[1:2], "B": rgb[2:], "ab alone": at_one_lightness(a, b), "L": L / 100,
+             "a: green to red": at_one_lightness(a, 0 * b), "b: blue to yellow": at_one_lightness(0 * a, b)}
     _, axes = plt.subplots(2, 4, figsize=(8, 4.4), layout="constrained")
     for cell, (name, view) in zip(axes.flat, views.items(), strict=True):
         show(view, cell, name)

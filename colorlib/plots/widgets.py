@@ -3,8 +3,6 @@
 import base64
 import io
 from collections.abc import Sequence
-from functools import lru_cache
-from itertools import pairwise
 
 import ipywidgets
 import torch
@@ -13,9 +11,8 @@ from torch import Tensor
 
 from colorlib import color
 from colorlib.models.objectives import Objective
-from colorlib.plots.pictures import Pixels, on_cpu
+from colorlib.plots.pictures import on_cpu
 
-STEPS = 10          # slider positions from one picture to the next
 WIDE = {"width": "34em", "max_width": "100%"}
 
 
@@ -45,46 +42,6 @@ def uploaded(upload: ipywidgets.FileUpload) -> tuple[str, bytes] | None:
     content = bytes(file["content"])
     upload.value = type(files)()                     # so that the same file can be chosen again
     return name, content
-
-
-def compare_slider(gray: Pixels, predicted: Pixels, actual: Pixels, height: int = 320) -> ipywidgets.Widget:
-    """Fade from gray to predicted to actual with a slider; choose the image with another.
-
-    All blends of an image are computed when it is chosen, so that the first slider moves without delay.
-
-    Args:
-        gray: (N, 1, H, W) in [0, 1].
-        predicted, actual: (N, 3, H, W), uint8 or float in [0, 1].
-        height: of the picture on the screen, in pixels.
-
-    Raises:
-        ValueError: if the three do not hold equally many pictures of one size.
-    """
-    gray, predicted, actual = on_cpu(gray), on_cpu(predicted), on_cpu(actual)
-    shapes = [tuple(pictures.shape) for pictures in (gray, predicted, actual)]
-    if len(shapes[0]) != 4 or shapes[0][1] != 1 or len(gray) == 0:
-        raise ValueError(f"gray must be (N,1,H,W), got {shapes[0]}: pass rgb through color.to_gray first")
-    if len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
-        raise ValueError("gray, predicted and actual must show the same images at one size, got "
-                         + ", ".join(map(str, shapes)))
-
-    def stages(i: int) -> list[Tensor]:
-        return [color.gray_to_rgb(gray[i:i + 1])[0], color.to_float(predicted[i]), color.to_float(actual[i])]
-
-    @lru_cache(maxsize=4)
-    def blends(i: int) -> list[bytes]:
-        blended = [torch.lerp(start, end, step / STEPS) for start, end in pairwise(stages(i)) for step in range(STEPS)]
-        return [_png(rgb, height) for rgb in [*blended, stages(i)[-1]]]
-
-    percents = [f"{100 * step // STEPS}% " for step in range(1, STEPS)] + [""]
-    names = ["gray", *(percent + name for name in ("predicted", "actual") for percent in percents)]
-    position = ipywidgets.SelectionSlider(options=[(name, i) for i, name in enumerate(names)], value=0,
-                                          description="shows", layout=WIDE)
-    number = ipywidgets.IntSlider(min=1, max=len(gray), value=1, description="image", layout=WIDE)
-    picture = ipywidgets.Image(format="png")
-    for control in (position, number):
-        ipywidgets.dlink((control, "value"), (picture, "value"), lambda _: blends(number.value - 1)[position.value])
-    return Interactive([picture, position, number], _png(torch.cat(stages(0), -1), height))
 
 
 def temperature_slider(logits: Tensor, L: Tensor, objective: Objective, height: int = 320) -> ipywidgets.Widget:

@@ -1,0 +1,105 @@
+"""Photos in several versions, one over the other, with a divider to drag; with a kernel and without."""
+
+import base64
+import html
+import io
+import json
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import anywidget
+import traitlets
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from colorlib import color
+from colorlib.plots.pictures import Pixels, on_cpu
+
+LABEL = 22           # pixels above a picture of the still, for its name
+STILL = 240          # pixels: most of a picture's width in the still
+EXACT = 64           # pixels: larger pictures are compressed with losses that are hardly seen
+SCRIPT, STYLE = (Path(__file__).with_name(f"swipe.{kind}") for kind in ("js", "css"))
+RENDER = "export default { render };"         # last line of the script, which widgets need and pages do not
+
+
+class Swipe(anywidget.AnyWidget):
+    """A divider between versions of a photo. The stored output holds the photos as well, so it moves on a page without a kernel.
+
+    Args:
+        versions: pictures (N, 3, H, W), uint8 or float in [0, 1], by name: the first on the right of the divider, the next on its left.
+        width: of a photo on the screen, in pixels.
+
+    Attributes:
+        image: which photo is shown, from 0.
+        position: from 0, all of the first version, to 1, all of the second, and so on; in between there is a divider.
+    """
+
+    _esm, _css = SCRIPT, STYLE
+    pictures = traitlets.List().tag(sync=True)
+    names = traitlets.List().tag(sync=True)
+    width = traitlets.Int().tag(sync=True)
+    image = traitlets.Int(0).tag(sync=True)
+    position = traitlets.Float(0.5).tag(sync=True)
+
+    def __init__(self, versions: dict[str, Tensor], width: int):
+        photos = [[Image.fromarray(color.to_uint8(rgb).permute(1, 2, 0).numpy()) for rgb in pictures] for pictures in versions.values()]
+        super().__init__(pictures=[list(map(_data_uri, photo)) for photo in zip(*photos, strict=True)], names=list(versions), width=width)
+        self._still = _still([version[0] for version in photos], list(versions), min(width, STILL))
+
+    def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        return {**(data or {}), "text/html": self.as_html(), "image/png": _data_uri(self._still, "PNG").partition(",")[2]}
+
+    def as_html(self) -> str:
+        """The same for a page without a kernel; where scripts do not run, a still picture with labels."""
+        identity = f"swipe-{uuid.uuid4().hex}"
+        state = {"pictures": self.pictures, "names": self.names, "width": self.width, "image": self.image, "position": self.position}
+        start = (f"const state = {json.dumps(state)}, el = document.getElementById('{identity}');\n"
+                 "el.replaceChildren();\n"
+                 "render({ el, model: { get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {}, on() {} } });")
+        still = f'<img src="{_data_uri(self._still)}" alt="{html.escape(", ".join(self.names))}">'
+        return (f'<div id="{identity}">{still}</div>\n<style>{STYLE.read_text()}</style>\n'
+                f'<script type="module">\n{SCRIPT.read_text().replace(RENDER, start)}</script>')
+
+
+def compare_slider(gray: Pixels, predicted: Pixels, actual: Pixels, height: int = 320) -> Swipe:
+    """Drag a divider from gray to predicted to actual; choose the photo by its thumbnail. Arrow keys move it as well.
+
+    Args:
+        gray: (N, 1, H, W) in [0, 1].
+        predicted, actual: (N, 3, H, W), uint8 or float in [0, 1].
+        height: of the picture on the screen, in pixels.
+
+    Raises:
+        ValueError: if the three do not hold equally many pictures of one size.
+    """
+    gray, predicted, actual = on_cpu(gray), on_cpu(predicted), on_cpu(actual)
+    shapes = [tuple(pictures.shape) for pictures in (gray, predicted, actual)]
+    if len(shapes[0]) != 4 or shapes[0][1] != 1 or len(gray) == 0:
+        raise ValueError(f"gray must be (N,1,H,W), got {shapes[0]}: pass rgb through color.to_gray first")
+    if len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
+        raise ValueError("gray, predicted and actual must show the same images at one size, got "
+                         + ", ".join(map(str, shapes)))
+    versions = {"gray": color.gray_to_rgb(gray), "predicted": predicted, "actual": actual}
+    return Swipe(versions, round(height * gray.shape[-1] / gray.shape[-2]))
+
+
+def _data_uri(picture: Image.Image, file_format: str = "WEBP") -> str:
+    """The picture as the address of an image on a page."""
+    file = io.BytesIO()
+    picture.save(file, file_format, lossless=max(picture.size) <= EXACT, quality=90)
+    return f"data:image/{file_format.lower()};base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _still(pictures: Sequence[Image.Image], names: Sequence[str], width: int) -> Image.Image:
+    """The pictures beside one another, with their names."""
+    size = (width, round(width * pictures[0].height / pictures[0].width))
+    sheet = Image.new("RGB", (len(pictures) * width, size[1] + LABEL), "white")
+    draw = ImageDraw.Draw(sheet)
+    method = Image.Resampling.NEAREST if width > pictures[0].width else Image.Resampling.LANCZOS
+    for number, (picture, name) in enumerate(zip(pictures, names, strict=True)):
+        draw.text((number * width + 4, 3), name, "black", ImageFont.load_default(14))
+        sheet.paste(picture.resize(size, method), (number * width, LABEL))
+    return sheet
