@@ -12,9 +12,8 @@ import pytest
 import torch
 from collection import ITALIAN, fill
 from PIL import Image
-from tiny import divide, weights
+from tiny import divide, sample_photos, weights
 
-from colorlib import data
 from colorlib.color import lab
 from colorlib.data.images import Images
 from colorlib.system import processor
@@ -64,7 +63,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="session")
 def samples() -> Images:
     """The embedded photos at 16 px."""
-    return data.load("samples", "train", 16)
+    return sample_photos()
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from colorlib.data import load
 from colorlib.data.images import Images
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import save_weights
@@ -20,6 +21,12 @@ FILES = ("last.ckpt", "best.safetensors", "history.csv", "config.json")
 
 
 ON_A_CPU = pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU computes a batch in one part")
+
+
+def sample_photos() -> Images:
+    """The embedded photos at 16 px, all squares of one after another: known numbers were stored in this order."""
+    images = load("samples", "train", 16)
+    return images[images.group_ids.argsort(kind="stable")]
 
 
 def divide(samples: Images) -> tuple[Images, Images]:

@@ -55,20 +55,22 @@ class Images:
         return digest.hexdigest()
 
     def hold_out(self, num_images: int) -> tuple["Images", "Images"]:
-        """Split into training images and about ``num_images`` validation images, with no group in both.
+        """Split into training images and about ``num_images`` validation images, the first ones, with no group in both.
 
         Raises:
             UsageError: if either part would be empty.
-            ValueError: if the images of a group do not stand together.
         """
-        ends = np.flatnonzero(np.diff(self.group_ids)) + 1              # where one group ends and the next begins
-        cut = ends[np.abs(ends - num_images).argmin()] if len(ends) else 0
-        if not 0 < num_images < len(self) or cut == 0:
+        _, first, counts = np.unique(self.group_ids, return_index=True, return_counts=True)
+        order = first.argsort()                                                     # groups as they first appear
+        ends = counts[order].cumsum()[:-1]                                          # images held out, with one group, two, ...
+        if not 0 < num_images < len(self) or not len(ends):
             raise UsageError(f"cannot hold {num_images} images out of {len(self)}: give a number between, "
                              "with at least one photo left on each side")
-        if len(ends) >= len(np.unique(self.group_ids)):
-            raise ValueError("cannot hold out whole photos: their crops do not stand together, sort them by group_ids")
-        return self[cut:], self[:cut]
+        number = int(np.abs(ends - num_images).argmin()) + 1
+        held_out = np.isin(self.group_ids, self.group_ids[first[order[:number]]])
+        if held_out[:ends[number - 1]].all():                                       # slices share the memory
+            return self[ends[number - 1]:], self[:ends[number - 1]]
+        return self[~held_out], self[held_out]
 
     def steps(self, batch_size: int) -> int:
         """Training batches in an epoch, all full; one smaller batch where there are not enough images for a full one.

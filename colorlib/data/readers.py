@@ -10,7 +10,7 @@ import threading
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path, PurePosixPath
 from typing import ClassVar, NamedTuple, Protocol
 
@@ -209,7 +209,7 @@ class Photos(Source):
 
 
 class Samples(Source):
-    """The embedded photos, cut into squares of several sizes. Every fourth photo is for the test alone."""
+    """The embedded photos, cut into squares of several sizes, photo by photo in turn. Every fourth photo is for the test alone."""
 
     about = "squares cut from the embedded photos"
     fractions = (1, 2 / 3, 4 / 9)               # of the shorter side: from the whole scene to a detail
@@ -224,9 +224,11 @@ class Samples(Source):
     def pictures(self, split: str, size: int, start: int = 0) -> Iterator[Picture]:
         photos = [(label, photo) for label, photo in enumerate(self.photos) if (label % 4 == 3) == (split == "test")]
         images = ((label, decode(Folder(self.path).read(photo.name), str(photo)).image) for label, photo in photos)
-        squares = (Picture(center_square(image.crop(box), size), label, label)
-                   for label, image in images for box in self._boxes(*image.size, size))
-        return islice(squares, start, None)
+        squares = zip_longest(*(self._squares(label, image, size) for label, image in images))
+        return islice((picture for row in squares for picture in row if picture is not None), start, None)
+
+    def _squares(self, label: int, image: Image.Image, size: int) -> Iterator[Picture]:
+        return (Picture(center_square(image.crop(box), size), label, label) for box in self._boxes(*image.size, size))
 
     def _boxes(self, width: int, height: int, size: int) -> Iterator[tuple[int, int, int, int]]:
         """Squares on grids that overlap by half; only the largest may have to be enlarged to ``size``."""

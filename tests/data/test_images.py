@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from colorlib.data import load
+from colorlib.data.images import Images
+
 
 def test_the_digest_depends_on_every_pixel_and_label(samples):
     few = samples[:10]
@@ -104,6 +107,10 @@ def test_a_batch_larger_than_the_data_set_is_the_data_set(samples):
     assert len(batch) == 5
 
 
+def test_the_first_samples_are_of_different_photos():
+    assert len(set(load("samples", "train", 16).labels[:10])) == 10
+
+
 def test_held_out_photos_are_not_trained_on(samples):
     sizes = np.cumsum(np.unique(samples.labels, return_counts=True)[1])          # of one photo, of two, ...
     for num_images in (1, 60, 200, 400):
@@ -119,10 +126,17 @@ def test_holding_out_nothing_or_everything_is_refused(samples, num_images):
         samples.hold_out(num_images)
 
 
-def test_photos_whose_crops_are_apart_cannot_be_held_out_whole(samples):
+def test_crops_that_are_apart_are_held_out_together(samples):
     mixed = samples[np.random.default_rng(0).permutation(len(samples))]
-    with pytest.raises(ValueError, match="their crops do not stand together"):
-        mixed.hold_out(60)
+    train, valid = mixed.hold_out(60)
+    assert set(train.group_ids).isdisjoint(valid.group_ids)
+    assert len(train) + len(valid) == len(samples)
+    assert np.array_equal(valid.rgb[0], mixed.rgb[0]), "the first photos are held out, in their order"
+
+
+def test_held_out_photos_that_stand_together_share_the_memory():
+    images = Images("it", np.zeros((10, 3, 8, 8), np.uint8), np.zeros(10, np.int64), np.repeat(np.arange(5), 2), ("thing",), "made up")
+    assert all(np.shares_memory(part.rgb, images.rgb) for part in images.hold_out(4))
 
 
 def test_a_single_index_is_a_type_error(samples):

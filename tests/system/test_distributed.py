@@ -25,13 +25,13 @@ from colorlib.training import runs
 from colorlib.models.recipe import Recipe
 from colorlib.training.config import TrainConfig
 from colorlib.training.loop import fit
-from tiny import divide
+from tiny import divide, sample_photos
 
 if os.environ.get("RANK", "0") != "0":
     runs.write_atomic = runs.save_state = None          # only the first process may write
 
 def train():
-    run = fit(Recipe(**RECIPE), *divide(data.load("samples", "train", 16)), TrainConfig(**CONFIG), DIR)
+    run = fit(Recipe(**RECIPE), *divide(sample_photos()), TrainConfig(**CONFIG), DIR)
     assert len(run.epochs) == CONFIG["num_epochs"]
 
 if __name__ == "__main__":
@@ -115,7 +115,7 @@ def test_one_process_resumes_the_run_of_two(split, tmp_path, capsys):
     np.testing.assert_allclose(run.history["loss"], one.history["loss"], rtol=1e-5)
 
 
-EARLIER = "fit(Recipe(**RECIPE), *divide(data.load('samples', 'train', 16)), TrainConfig(**CONFIG), DIR + '-before'); "
+EARLIER = "fit(Recipe(**RECIPE), *divide(sample_photos()), TrainConfig(**CONFIG), DIR + '-before'); "
 
 
 @pytest.mark.parametrize("earlier", ["", EARLIER], ids=["first", "after a training of one process"])

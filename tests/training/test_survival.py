@@ -54,11 +54,10 @@ def test_a_second_ctrl_c_stops_at_once_and_the_run_goes_on_all_the_same(split, t
 
 
 SCRIPT = """
-from colorlib import data
-from tiny import RECIPE, TrainConfig, divide
+from tiny import RECIPE, TrainConfig, divide, sample_photos
 from colorlib.training.loop import fit
 config = TrainConfig(**CONFIG)
-run = fit(RECIPE, *divide(data.load("samples", "train", 16)), config, DIR)
+run = fit(RECIPE, *divide(sample_photos()), config, DIR)
 print("returned after step", int(run.history["step"][-1]) if len(run.history["step"]) else 0)
 """
 
