@@ -129,6 +129,15 @@ def test_the_network_is_asked_for_every_third_frame_and_after_a_cut():
     assert asked == [0, 3, 6, 7, 10]
 
 
+def test_grain_is_no_cut():
+    """Noise of 8% of the range, new in each frame."""
+    asked, steady, generator = [], Steady(every=3), torch.Generator().manual_seed(0)
+    for number in range(7):
+        L = (moving(number)[0] + 8 * torch.randn(1, 1, 80, 120, generator=generator)).clamp(0, 100)
+        steady(L, lambda number=number: asked.append(number) or torch.zeros(1, 2, 80, 120))
+    assert asked == [0, 3, 6]
+
+
 @pytest.fixture
 def command(painter, tmp_path):
     """A command that colors a film of 60 seconds in six parts."""
