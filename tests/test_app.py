@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -125,4 +126,11 @@ def test_a_visitor_whose_browser_dies_leaves_no_kernel_behind(page):
 
 def kernels() -> list[psutil.Process]:
     """Kernels that run below this process."""
-    return [process for process in psutil.Process().children(recursive=True) if "ipykernel" in " ".join(process.cmdline())]
+    return [process for process in psutil.Process().children(recursive=True) if is_kernel(process)]
+
+
+def is_kernel(process: psutil.Process) -> bool:
+    """Whether a process is a kernel; one that ends just now is not."""
+    with suppress(psutil.Error):
+        return "ipykernel" in " ".join(process.cmdline())
+    return False

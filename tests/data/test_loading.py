@@ -15,7 +15,8 @@ from colorlib.system import paths
 from colorlib.system.errors import DataError, UsageError, WriteError
 
 
-def test_the_samples_are_several_hundred_crops_in_one_mapped_array(samples):
+def test_the_samples_are_several_hundred_crops_in_one_mapped_array():
+    samples = data.load("samples", "train", 16)
     assert isinstance(samples.rgb, np.memmap)
     assert samples.rgb.shape == (len(samples), 3, 16, 16)
     assert samples.rgb.dtype == np.uint8
@@ -42,10 +43,11 @@ def test_the_samples_are_small_and_each_has_a_license():
     assert paths.historic_photo().stat().st_size < 200_000
 
 
-def test_a_second_load_maps_what_the_first_prepared(samples):
+def test_a_second_load_maps_what_the_first_prepared():
+    first = data.load("samples", "train", 16)
     before = {file: file.stat().st_mtime_ns for file in paths.cache_dir().rglob("rgb.bin")}
     again = data.load("samples", "train", 16)
-    assert again.digest == samples.digest
+    assert again.digest == first.digest
     assert {file: file.stat().st_mtime_ns for file in paths.cache_dir().rglob("rgb.bin")} == before
 
 
