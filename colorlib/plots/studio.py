@@ -70,7 +70,7 @@ class Studio:
                                      f"{'; larger ones: from folder' if self.shelf.is_open else ''}</small>")
         self.weights = ipywidgets.Dropdown(options=list(self.colorizers), description="weights")
         self.size = ipywidgets.Dropdown(options=[("as trained", None), *((f"{size} px", size) for size in SIZES)],
-                                        description="network sees", style={"description_width": "6.5em"})
+                                        description="size seen", style={"description_width": "6.5em"})
         self.compare = ipywidgets.FloatSlider(1, min=0, max=1, step=0.05, description="gray to color", **wide)
         self.saturation = ipywidgets.FloatSlider(1, min=0, max=2, step=0.1, description="saturation", **wide)
         self.vividness = ipywidgets.FloatSlider(self._default_vividness, min=0, max=1, step=0.01, description="vividness", **wide)
