@@ -1,7 +1,7 @@
 """Compare pretrained, frozen and new encoders: networks of one shape, by how their encoder begins and by the number of photos.
 
-All see as many photos in all, so that fewer are seen more often. Validation photos are never trained on. Needs animals10, photos.zip and the extra ``encoder``. After a kill, the same
-command continues.
+Every training sees the same number of photos in all, so a small collection is seen more often. Validation photos are never trained on.
+Needs animals10, photos.zip and the extra ``encoder``. After a kill, the same command continues.
 
     python benchmarks/encoders.py --photos 1000 10000 --seeds 3
 """

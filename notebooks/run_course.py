@@ -14,9 +14,9 @@ from traitlets.config import Config
 
 from colorlib.system import paths
 
-# On a page without a kernel, what stands as HTML in an output works, and widgets do not.
-USUAL = HTMLExporter().default_config["NbConvertBase"]["display_data_priority"]
-KERNEL_LESS = Config({"NbConvertBase": {"display_data_priority": ["text/html", *(kind for kind in USUAL if kind != "text/html")]}})
+# The saved pages have no kernel: prefer the HTML of an output to its widget.
+KINDS = HTMLExporter().default_config["NbConvertBase"]["display_data_priority"]
+HTML_FIRST = Config({"NbConvertBase": {"display_data_priority": ["text/html", *(kind for kind in KINDS if kind != "text/html")]}})
 
 
 def run(notebook: Path, out: Path) -> str | None:
@@ -43,7 +43,7 @@ def run(notebook: Path, out: Path) -> str | None:
         failure = "the kernel cannot be started: pip install ipykernel"
     out.mkdir(parents=True, exist_ok=True)
     nbformat.write(content, out / notebook.name)
-    html, _ = HTMLExporter(config=KERNEL_LESS).from_notebook_node(content)
+    html, _ = HTMLExporter(config=HTML_FIRST).from_notebook_node(content)
     (out / notebook.with_suffix(".html").name).write_text(html, encoding="utf-8")
     return failure
 

@@ -1,5 +1,6 @@
 """The web page for photos, used in headless Chromium."""
 
+import json
 import sys
 import time
 from contextlib import suppress
@@ -23,8 +24,9 @@ pytestmark = MARKS
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The page, after the notebook has run."""
+    waiting = json.loads((NOTEBOOKS / "voila.json").read_text())["MappingKernelManager"]
     command = [sys.executable, "-m", "voila", "page.ipynb", "--no-browser", "--Voila.ip=127.0.0.1",
-               "--MappingKernelManager.cull_idle_timeout=5", "--MappingKernelManager.cull_interval=1"]
+               *(f"--MappingKernelManager.{name}={seconds // 60}" for name, seconds in waiting.items())]
     with (serving(command, tmp_path_factory.mktemp("voila") / "log", NOTEBOOKS) as address,
           sync_api.sync_playwright() as playwright, page_of(playwright, address) as page):
         page.wait_for_selector("img.widget-image")

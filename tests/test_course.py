@@ -37,7 +37,7 @@ def test_a_notebook_runs_in_its_folder_and_is_saved_as_notebook_and_page(noteboo
 def test_dividers_move_on_the_page(notebook, tmp_path):
     source = "import torch, colorlib as cl; cl.plots.compare_slider(torch.zeros(1, 1, 8, 8), torch.ones(1, 3, 8, 8), torch.ones(1, 3, 8, 8))"
     assert course.run(notebook(source), tmp_path) is None
-    assert '<script type="module">' in (tmp_path / "01_test.html").read_text()
+    assert '<div id="swipe-' in (tmp_path / "01_test.html").read_text()
 
 
 def test_a_failing_cell_is_reported_and_saved(notebook, tmp_path):

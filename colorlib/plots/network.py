@@ -7,7 +7,7 @@ import torch
 from matplotlib.axes import Axes
 from torch import Tensor, nn
 
-from colorlib.models.predict import eval_mode
+from colorlib.models.predict import device_of, eval_mode
 
 CHANNELS = 8                 # channels of a block per unit of the drawing
 GAP = 5                      # units between two blocks
@@ -31,7 +31,7 @@ def conv_shapes(model: nn.Module, size: int) -> dict[nn.Conv2d, tuple[int, int, 
     with eval_mode(model), ExitStack() as hooks:
         for layer in model.modules():
             hooks.enter_context(layer.register_forward_hook(note))
-        model(torch.zeros(1, 1, size, size, device=next(model.parameters()).device))
+        model(torch.zeros(1, 1, size, size, device=device_of(model)))
     return shapes
 
 

@@ -33,7 +33,6 @@ function render({ model, el }) {
   function say(name, value) {
     model.set(name, value);
     model.save_changes();
-    draw();
   }
 
   function move(position) {

@@ -48,17 +48,19 @@ class Swipe(anywidget.AnyWidget):
         self._still = _still([version[0] for version in photos], list(versions), min(width, STILL))
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        return {**(data or {}), "text/html": self.as_html(), "image/png": _data_uri(self._still, "PNG").partition(",")[2]}
+        view, _ = super()._repr_mimebundle_(**kwargs)
+        return {**view, "text/html": self.as_html(), "image/png": _data_uri(self._still, "PNG").partition(",")[2]}
 
     def as_html(self) -> str:
         """The same for a page without a kernel; where scripts do not run, a still picture with labels."""
         identity = f"swipe-{uuid.uuid4().hex}"
         state = {"pictures": self.pictures, "names": self.names, "width": self.width, "image": self.image, "position": self.position}
         start = (f"const state = {json.dumps(state)}, el = document.getElementById('{identity}');\n"
+                 "let changed;\n"
+                 "const model = { get: (name) => state[name], set: (name, value) => { state[name] = value; changed(); }, save_changes() {},\n"
+                 "                on: (_, action) => { changed = action; } };\n"
                  "el.replaceChildren();\n"
-                 "render({ el, model: { get: (name) => state[name], set: (name, value) => { state[name] = value; }, save_changes() {}, on() {} } });")
+                 "render({ model, el });")
         still = f'<img src="{_data_uri(self._still)}" alt="{html.escape(", ".join(self.names))}">'
         return (f'<div id="{identity}">{still}</div>\n<style>{STYLE.read_text()}</style>\n'
                 f'<script type="module">\n{SCRIPT.read_text().replace(RENDER, start)}</script>')

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
 
 from colorlib.models.objectives import Objective
-from colorlib.models.predict import batch_loss
+from colorlib.models.predict import batch_loss, device_of
 from colorlib.models.recipe import Recipe
 from colorlib.system.distributed import min_over_processes, process_state
 from colorlib.system.errors import RunError
@@ -168,5 +168,5 @@ def _saved_bytes(model: nn.Module, loss: Loss, shape: tuple[int, ...]) -> int:
         storages[storage._cdata] = storage                        # a tensor that is saved twice takes memory once
 
     with saved_tensors_hooks(count, lambda nothing: nothing):
-        loss(model, torch.zeros(shape, dtype=torch.uint8, device=next(model.parameters()).device))
+        loss(model, torch.zeros(shape, dtype=torch.uint8, device=device_of(model)))
     return sum(storage.nbytes() for storage in storages.values())

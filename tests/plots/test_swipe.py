@@ -58,14 +58,14 @@ def test_pictures_of_different_numbers_or_sizes_raise(pictures, message):
         compare_slider(*pictures)
 
 
-@pytest.fixture
-def page(tmp_path):
-    """A page with the stored output, no kernel."""
+@pytest.fixture(params=[True])
+def page(tmp_path, request):
+    """A page with the stored output, no kernel; scripts run if the parameter says so."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="needs the extra 'browser'")
     (tmp_path / "page.html").write_text(f"<!doctype html>{compare_slider(GRAY, PREDICTED, ACTUAL, height=64)._repr_mimebundle_()['text/html']}")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page()
+        page = browser.new_page(java_script_enabled=request.param)
         failures = []
         page.on("pageerror", lambda error: failures.append(error))
         page.goto((tmp_path / "page.html").as_uri())
@@ -108,6 +108,14 @@ class TestOnAPage:
         assert np.abs(shown[:, :55] - pixels(PREDICTED[2], 4)[:, :55]).max() <= 1
         assert np.abs(shown[:, 65:] - pixels(NEUTRAL[2], 4)[:, 65:]).max() <= 1
 
+    @pytest.mark.parametrize("page", [False], indirect=True)
+    def test_without_scripts_it_is_a_still_picture(self, page):
+        still = page.locator("img")
+        assert still.get_attribute("alt") == "gray, predicted, actual"
+        assert still.bounding_box()["width"] == 3 * 80
+
     def test_every_picture_has_words(self, page):
-        assert all(page.locator("img").evaluate_all("images => images.map((image) => image.alt)"))
+        words = page.locator("img").evaluate_all("images => images.map((image) => image.alt)")
+        assert len(words) == 2 + 3, "two versions and three thumbnails"
+        assert all(words)
         assert page.get_by_role("slider").get_attribute("aria-valuetext") == "50% predicted, the rest gray"
