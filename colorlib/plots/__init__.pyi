@@ -7,6 +7,7 @@ __all__ = [
     "bin_values",
     "channel_views",
     "compare_slider",
+    "compare_versions",
     "contact_sheet",
     "curves",
     "distribution",
@@ -18,7 +19,6 @@ __all__ = [
     "save_figure",
     "show",
     "study_explorer",
-    "temperature_slider",
     "trade_off",
     "trainings",
     "trainings_and_curves",
@@ -32,5 +32,4 @@ from .network import draw_network
 from .pictures import channel_views, contact_sheet, save_figure, show, triptychs
 from .studio import Studio
 from .study_charts import LABELS, curves, study_explorer, trainings, trainings_and_curves
-from .swipe import compare_slider
-from .widgets import temperature_slider
+from .swipe import compare_slider, compare_versions

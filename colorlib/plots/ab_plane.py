@@ -45,9 +45,13 @@ def bin_values(values: Tensor, label: str, axes: Axes | None = None) -> Axes:
 
 
 def distribution(logits: Tensor, axes: Axes | None = None) -> Axes:
-    """Predicted distribution of one pixel, logits (Q,): dots in the colors of the bins, with area by probability."""
+    """Predicted distribution of one pixel, logits (Q,): dots in the colors of the bins.
+
+    The area of a dot is the probability of its bin, in a scale where the most likely bin fills its square.
+    """
     axes = _plane(axes)
-    axes.scatter(*bin_centers().T, 1500 * on_cpu(logits).softmax(0), _colors(60), edgecolors="black", linewidths=0.5)
+    probabilities = on_cpu(logits).softmax(0)
+    axes.scatter(*bin_centers().T, SQUARE * probabilities / probabilities.max(), _colors(60), edgecolors="black", linewidths=0.5)
     return axes
 
 

@@ -5,7 +5,7 @@ import html
 import io
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anywidget
@@ -77,15 +77,30 @@ def compare_slider(gray: Pixels, predicted: Pixels, actual: Pixels, height: int 
     Raises:
         ValueError: if the three do not hold equally many pictures of one size.
     """
-    gray, predicted, actual = on_cpu(gray), on_cpu(predicted), on_cpu(actual)
-    shapes = [tuple(pictures.shape) for pictures in (gray, predicted, actual)]
-    if len(shapes[0]) != 4 or shapes[0][1] != 1 or len(gray) == 0:
-        raise ValueError(f"gray must be (N,1,H,W), got {shapes[0]}: pass rgb through color.to_gray first")
-    if len({(shape[0], *shape[2:]) for shape in shapes}) > 1:
-        raise ValueError("gray, predicted and actual must show the same images at one size, got "
-                         + ", ".join(map(str, shapes)))
-    versions = {"gray": color.gray_to_rgb(gray), "predicted": predicted, "actual": actual}
-    return Swipe(versions, round(height * gray.shape[-1] / gray.shape[-2]))
+    gray = on_cpu(gray)
+    if gray.ndim != 4 or gray.shape[1] != 1:
+        raise ValueError(f"gray must be (N,1,H,W), got {tuple(gray.shape)}: pass rgb through color.to_gray first")
+    return compare_versions({"gray": color.gray_to_rgb(gray), "predicted": predicted, "actual": actual}, height)
+
+
+def compare_versions(versions: Mapping[str, Pixels], height: int = 320) -> Swipe:
+    """Drag a divider through any versions of the same photos, such as several temperatures, as with ``compare_slider``.
+
+    Args:
+        versions: a name -> pictures (N, 3, H, W), uint8 or float in [0, 1]; at least two.
+        height: of the picture on the screen, in pixels.
+
+    Raises:
+        ValueError: if the versions do not hold equally many pictures of one size, or if there are fewer than two.
+    """
+    pictures = {name: on_cpu(rgb) for name, rgb in versions.items()}
+    shapes = {name: tuple(rgb.shape) for name, rgb in pictures.items()}
+    if len(shapes) < 2 or len(set(shapes.values())) > 1:
+        raise ValueError(f"two or more versions must show the same images at one size, got {shapes}")
+    (N, channels, H, W), *_ = shapes.values()
+    if N == 0 or channels != 3:
+        raise ValueError(f"pictures must be (N,3,H,W), got {(N, channels, H, W)}")
+    return Swipe(pictures, round(height * W / H))
 
 
 def _data_uri(picture: Image.Image, file_format: str = "WEBP") -> str:

@@ -4,7 +4,6 @@ import pytest
 import torch
 
 from colorlib import plots
-from colorlib.models.objectives import ABClassification
 
 
 class OnDevice(torch.Tensor):
@@ -41,9 +40,9 @@ def test_the_stand_in_fails_like_a_gpu():
     lambda gray, rgb, logits: plots.distribution(logits[0, :, 0, 0]),
     lambda gray, rgb, logits: plots.uncertainty(rgb, gray),
     lambda gray, rgb, logits: plots.compare_slider(gray, rgb, rgb),
-    lambda gray, rgb, logits: plots.temperature_slider(logits, 100 * gray, ABClassification()),
+    lambda gray, rgb, logits: plots.compare_versions({"one": rgb, "other": rgb}),
 ], ids=["show", "contact_sheet", "triptychs", "channel_views", "ab_density", "bin_values", "distribution",
-        "uncertainty", "compare_slider", "temperature_slider"])
+        "uncertainty", "compare_slider", "compare_versions"])
 def test_plots_accept_tensors_of_any_device(plot):
     tensors = torch.rand(2, 1, 8, 8), torch.rand(2, 3, 8, 8), torch.rand(2, 261, 8, 8)
     plot(*(tensor.requires_grad_().as_subclass(OnDevice) for tensor in tensors))

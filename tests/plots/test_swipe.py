@@ -11,7 +11,7 @@ from chromium import CHROMIUM, FLAGS, MARKS
 from PIL import Image
 
 from colorlib import color
-from colorlib.plots.swipe import compare_slider
+from colorlib.plots.swipe import compare_slider, compare_versions
 
 ACTUAL = torch.randint(0, 256, (3, 3, 16, 20), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 GRAY, PREDICTED = color.to_gray(ACTUAL), ACTUAL.flip(1)
@@ -56,6 +56,20 @@ def test_where_scripts_do_not_run_there_is_a_still_with_labels():
 def test_pictures_of_different_numbers_or_sizes_raise(pictures, message):
     with pytest.raises(ValueError, match=message):
         compare_slider(*pictures)
+
+
+def test_any_number_of_versions_can_be_compared():
+    swipe = compare_versions({"T = 0": ACTUAL, "T = 0.5": PREDICTED, "T = 0.9": PREDICTED, "T = 1": ACTUAL}, height=32)
+    assert swipe.names == ["T = 0", "T = 0.5", "T = 0.9", "T = 1"]
+    assert swipe.width == 40
+    assert [np.array_equal(pixels_of(found), pixels(version[2])) for found, version in
+            zip(swipe.pictures[2], (ACTUAL, PREDICTED, PREDICTED, ACTUAL), strict=True)] == [True] * 4
+
+
+@pytest.mark.parametrize("versions", [{"alone": ACTUAL}, {}, {"gray": GRAY, "also gray": GRAY}, {"none": ACTUAL[:0], "neither": ACTUAL[:0]}])
+def test_versions_that_cannot_be_compared_raise(versions):
+    with pytest.raises(ValueError, match=r"two or more versions|\(N,3,H,W\)"):
+        compare_versions(versions)
 
 
 @pytest.fixture(params=[True])
