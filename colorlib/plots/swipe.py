@@ -19,6 +19,7 @@ from colorlib.plots.pictures import Pixels, on_cpu
 LABEL = 22           # pixels above a picture of the still, for its name
 STILL = 240          # pixels: most of a picture's width in the still
 EXACT = 64           # pixels: larger pictures are compressed with losses that are hardly seen
+SHARP = 2            # pixels of a picture for each on the screen, at most: as many as the finest screens show
 SCRIPT, STYLE = (Path(__file__).with_name(f"swipe.{kind}") for kind in ("js", "css"))
 RENDER = "export default { render };"         # last line of the script, which widgets need and pages do not
 
@@ -43,13 +44,15 @@ class Swipe(anywidget.AnyWidget):
     position = traitlets.Float(0.5).tag(sync=True)
 
     def __init__(self, versions: dict[str, Tensor], width: int):
-        photos = [[Image.fromarray(color.to_uint8(rgb).permute(1, 2, 0).numpy()) for rgb in pictures] for pictures in versions.values()]
+        photos = [[_shrunk(rgb, SHARP * width) for rgb in pictures] for pictures in versions.values()]
         super().__init__(pictures=[list(map(_data_uri, photo)) for photo in zip(*photos, strict=True)], names=list(versions), width=width)
-        self._still = _still([version[0] for version in photos], list(versions), min(width, STILL))
+        still = _still([version[0] for version in photos], list(versions), min(width, STILL))
+        self._still = _data_uri(still, "PNG" if max(photos[0][0].size) <= EXACT else "JPEG")    # GitHub shows no WebP
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
         view, _ = super()._repr_mimebundle_(**kwargs)
-        return {**view, "text/html": self.as_html(), "image/png": _data_uri(self._still, "PNG").partition(",")[2]}
+        kind, _, still = self._still.removeprefix("data:").partition(";base64,")
+        return {**view, "text/html": self.as_html(), kind: still}
 
     def as_html(self) -> str:
         """The same for a page without a kernel; where scripts do not run, a still picture with labels."""
@@ -61,7 +64,7 @@ class Swipe(anywidget.AnyWidget):
                  "                on: (_, action) => { changed = action; } };\n"
                  "el.replaceChildren();\n"
                  "render({ model, el });")
-        still = f'<img src="{_data_uri(self._still)}" alt="{html.escape(", ".join(self.names))}">'
+        still = f'<img src="{self._still}" alt="{html.escape(", ".join(self.names))}">'
         return (f'<div id="{identity}">{still}</div>\n<style>{STYLE.read_text()}</style>\n'
                 f'<script type="module">\n{SCRIPT.read_text().replace(RENDER, start)}</script>')
 
@@ -101,6 +104,13 @@ def compare_versions(versions: Mapping[str, Pixels], height: int = 320) -> Swipe
     if N == 0 or channels != 3:
         raise ValueError(f"pictures must be (N,3,H,W), got {(N, channels, H, W)}")
     return Swipe(pictures, round(height * W / H))
+
+
+def _shrunk(rgb: Tensor, width: int) -> Image.Image:
+    """Picture of rgb (3, H, W), at most so many pixels wide."""
+    picture = Image.fromarray(color.to_uint8(rgb).permute(1, 2, 0).numpy())
+    size = (width, max(1, round(width * picture.height / picture.width)))
+    return picture if picture.width <= width else picture.resize(size, Image.Resampling.LANCZOS)
 
 
 def _data_uri(picture: Image.Image, file_format: str = "WEBP") -> str:

@@ -48,6 +48,17 @@ def test_where_scripts_do_not_run_there_is_a_still_with_labels():
     assert (labels.min((0, 2, 3)) < 100).all(), "each has a name above"
 
 
+def test_a_large_photo_is_stored_as_sharp_as_a_screen_shows_it():
+    photo = ACTUAL.repeat_interleave(40, 2).repeat_interleave(40, 3)                        # 800 x 640 pixels
+    swipe = compare_versions({"one": photo, "other": photo.flip(1)}, height=160)
+    shown = pixels_of(swipe.pictures[0][0])
+    assert shown.shape == (320, 400, 3)
+    assert np.abs(shown - pixels(ACTUAL[0], 20)).mean() < 8, "only compressed"
+    bundle = swipe._repr_mimebundle_()
+    assert "image/png" not in bundle
+    assert pixels_of(bundle["image/jpeg"]).shape[1] == 2 * 200
+
+
 @pytest.mark.parametrize(("pictures", "message"), [
     ((GRAY, PREDICTED[:2], ACTUAL), "the same images at one size"),
     ((GRAY, PREDICTED[..., :8], ACTUAL), "the same images at one size"),
