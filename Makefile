@@ -3,6 +3,7 @@
 # make test      all tests, notebooks included
 # make lab       open the notebooks in JupyterLab
 # make app       color your own photos on a web page (PHOTOS=<folder>: visitors may open its photos as well)
+# make book      build the course as a web site: runs/book/index.html
 # make bench     measure speed on this machine
 # make speedrun  how few seconds of training make good colors (needs CIFAR-10)
 # make fuzz      color 10,000 damaged files
@@ -16,7 +17,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: course data test lab app bench speedrun fuzz clean
+.PHONY: course data test lab app book bench speedrun fuzz clean
 
 course: $(READY)
 	$(BIN)/python notebooks/run_course.py
@@ -34,6 +35,10 @@ lab: $(READY)
 
 app: $(READY)
 	cd notebooks && COLORLIB_PHOTOS="$(abspath $(PHOTOS))" ../$(BIN)/voila page.ipynb
+
+book: $(READY)
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . runs/book
+	@echo "runs/book/index.html"
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
@@ -53,5 +58,5 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"colorlib needs Python 3.10 or newer, $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet torch torchvision --index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --editable '.[dev,test,hub,heic,scans,video,measures,encoder,cluster,app,browser]'
+	$(BIN)/pip install --quiet --editable '.[dev,test,hub,heic,scans,video,measures,encoder,cluster,app,browser,book]'
 	@touch $@

@@ -48,7 +48,7 @@ def load_lpips(name: str) -> LPIPS:
 def frechet(predicted: Tensor, actual: Tensor) -> float:
     """Frechet distance of two sets of features, each taken as a normal distribution: Heusel et al. 2017, eq. 6.
 
-    d^2 = |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2). With the features of Inception at 299 px this is FID. With others
+    ``d^2 = |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^1/2)``. With the features of Inception at 299 px this is FID. With others
     it is not, and compares only with distances of the same features on as many pictures.
 
     Args:

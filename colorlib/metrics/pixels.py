@@ -37,8 +37,8 @@ def rgb_mae(predicted: Tensor, actual: Tensor) -> Tensor:
 def accuracy(predicted: Tensor, actual: Tensor, tolerance: float) -> Tensor:
     """Fraction of pixels that are near enough in L, a and b: Nazeri et al. 2018, "Image Colorization using GANs".
 
-    L, a and b are rounded. A pixel is right if |dL| <= e, |da| <= 2.2 e and |db| <= 2.2 e, since the range of a and b is
-    2.2 times that of L.
+    L, a and b are rounded. A pixel is right if ``|dL| <= e``, ``|da| <= 2.2 e`` and ``|db| <= 2.2 e``, since the range of a and b
+    is 2.2 times that of L.
 
     Args:
         tolerance: e in percent of the range of L, which is 100. The paper gives 2 and 5.
