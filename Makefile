@@ -4,6 +4,7 @@
 # make lab       open the notebooks in JupyterLab
 # make app       color your own photos on a web page (PHOTOS=<folder>: visitors may open its photos as well)
 # make book      build the course as a web site: runs/book/index.html
+# make address URL=https://github.com/OWNER/NAME     set the address of the repository, in all files
 # make bench     measure speed on this machine
 # make speedrun  how few seconds of training make good colors (needs CIFAR-10)
 # make fuzz      color 10,000 damaged files
@@ -17,7 +18,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: course data test lab app book bench speedrun fuzz clean
+.PHONY: course data test lab app book address bench speedrun fuzz clean
 
 course: $(READY)
 	$(BIN)/python notebooks/run_course.py
@@ -39,6 +40,9 @@ app: $(READY)
 book: $(READY)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . runs/book
 	@echo "runs/book/index.html"
+
+address:
+	$(PYTHON) docs/address.py "$(URL)"
 
 bench: $(READY)
 	$(BIN)/python benchmarks/speed.py
