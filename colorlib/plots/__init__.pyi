@@ -1,6 +1,7 @@
 __all__ = [
     "LABELS",
     "Studio",
+    "Tabs",
     "ab_density",
     "bars",
     "bin_colors",
@@ -33,3 +34,4 @@ from .pictures import channel_views, contact_sheet, save_figure, show, triptychs
 from .studio import Studio
 from .study_charts import LABELS, curves, study_explorer, trainings, trainings_and_curves
 from .swipe import compare_slider, compare_versions
+from .tabs import Tabs

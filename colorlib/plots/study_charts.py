@@ -1,4 +1,4 @@
-"""Charts of a study: its trainings, their curves, and widgets to choose among them.
+"""Charts of a study: its trainings, their curves, and pictures of them to choose among.
 
 Apart from the other charts, since the tables of a study need SciPy and pandas, and pandas alone takes 65 MiB of a small kernel.
 """
@@ -6,14 +6,13 @@ Apart from the other charts, since the tables of a study need SciPy and pandas, 
 import io
 from collections.abc import Sequence
 
-import ipywidgets
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 
 from colorlib.metrics.evaluation import MEASURES
 from colorlib.plots.charts import finish, new_axes, styled
-from colorlib.plots.widgets import WIDE, Interactive
+from colorlib.plots.tabs import Tabs
 from colorlib.study.claims import BETTER, TRAINING_LABELS, half_interval
 from colorlib.study.study import Row
 from colorlib.study.tables import Curves
@@ -77,36 +76,26 @@ def trainings_and_curves(rows: Sequence[Row], study_curves: Curves, variants: Se
     return panels
 
 
-def study_explorer(rows: Sequence[Row], study_curves: Curves, start: Sequence[str]) -> ipywidgets.Widget:
-    """Choose a measure and variants of a study, and see all their trainings and curves.
+def study_explorer(rows: Sequence[Row], study_curves: Curves, variants: Sequence[str],
+                   metrics: Sequence[str] = ("ab_mae", "psnr", "colorfulness", "lpips_alexnet", "lpips_vgg16", "seconds")) -> Tabs:
+    """All trainings and curves of some variants, a picture for each measure to choose from.
 
     Args:
         rows, study_curves: of the study, from ``read_table`` and ``read_curves``.
-        start: variants to show at first; those that were not trained are left out.
+        variants: to show; the first is on top.
+        metrics: keys of LABELS; those that these variants were not measured by are left out.
 
     Raises:
-        UsageError: if no training has finished.
+        UsageError: if these variants have none of the measures.
     """
-    finished = [row for row in rows if not row.error]
-    if not finished:
-        raise UsageError("no training of this study has finished: there is nothing to explore")
-    measured = set.intersection(*(set(row.measures) for row in finished))
-    trained = list(dict.fromkeys(row.variant for row in finished))
-    metric = ipywidgets.Dropdown(description="measure", options=[
-        (label, name) for name, label in LABELS.items() if name in measured])
-    variants = ipywidgets.SelectMultiple(options=trained, rows=10, description="variants", layout=WIDE,
-                                         value=[name for name in start if name in trained] or trained[:1])
-    picture = ipywidgets.Image(format="png")
-
-    def update(_: object = None) -> None:
-        if variants.value:
-            buffer = io.BytesIO()
-            figure = trainings_and_curves(rows, study_curves, variants.value, metric.value)[0].figure
-            figure.savefig(buffer)
-            plt.close(figure)
-            picture.value = buffer.getvalue()
-
-    metric.observe(update, "value")
-    variants.observe(update, "value")
-    update()
-    return Interactive([metric, variants, picture], picture.value)
+    measured = [metric for metric in metrics if all(any(row.variant == variant and metric in row.measures for row in rows) for variant in variants)]
+    if not measured:
+        raise UsageError(f"there is no measure that all of {', '.join(variants)} have: nothing to explore")
+    pictures = {}
+    for metric in measured:
+        buffer = io.BytesIO()
+        figure = trainings_and_curves(rows, study_curves, variants, metric)[0].figure
+        figure.savefig(buffer, format="png")
+        plt.close(figure)
+        pictures[LABELS[metric]] = buffer.getvalue()
+    return Tabs(pictures)

@@ -128,12 +128,15 @@ def thin_history(history: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Thin the columns of a history.csv to POINTS or fewer, each for as many steps.
 
     Returns:
-        CURVE_COLUMNS: the mean loss and the last validation of each point, NaN without one; epochs have fractions.
+        CURVE_COLUMNS: the mean loss and the last validation of each point, NaN without one. Epochs have fractions; a point with a
+        validation has the epoch of the validation.
     """
     frame = pd.DataFrame({name: history[name] for name in ("step", *CURVE_COLUMNS)})
     frame["epoch"] = frame["step"] / frame["step"].iloc[-1] * frame["epoch"].iloc[-1]
+    frame["valid_epoch"] = frame["epoch"].where(frame["valid_ab_mae"].notna())
     point = np.arange(len(frame)) * min(POINTS, len(frame)) // len(frame)
-    thin = frame.groupby(point).agg({"epoch": "last", "loss": "mean", "valid_ab_mae": "last"})     # last but for NaN
+    thin = frame.groupby(point).agg({"epoch": "last", "valid_epoch": "last", "loss": "mean", "valid_ab_mae": "last"})    # last but for NaN
+    thin["epoch"] = thin["valid_epoch"].fillna(thin["epoch"])
     return {name: thin[name].to_numpy() for name in CURVE_COLUMNS}
 
 

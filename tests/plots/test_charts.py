@@ -1,5 +1,8 @@
 """Charts of measures, losses and studies, read back from matplotlib, with intervals compared to SciPy's."""
 
+import base64
+import io
+import re
 import subprocess
 import sys
 
@@ -101,23 +104,23 @@ def test_an_unknown_column_of_curves_is_refused():
         plots.curves(CURVES, ["wide"], "psnr")
 
 
-def test_the_explorer_draws_the_chosen_variants():
-    explorer = study_explorer(ROWS, CURVES, ["wide", "broken"])
-    metric, variants, picture = explorer.children
-    assert dict(metric.options).keys() == {"ab MAE (Lab units)", "PSNR, mean of images (dB)"}
-    assert variants.options == ("wide", "narrow")
-    seen = [picture.value]
-    metric.value = "psnr"
-    seen.append(picture.value)
-    variants.value = ("wide", "narrow")
-    seen.append(picture.value)
-    assert len(set(seen)) == 3
-    variants.value = ()
-    assert picture.value == seen[2], "nothing picked, nothing to draw"
+def test_the_explorer_has_a_picture_of_the_variants_for_each_measure():
+    bundle = study_explorer(ROWS, CURVES, ["wide", "narrow"])._repr_mimebundle_()
+    assert re.findall(r"<label[^>]*>(.*?)</label>", bundle["text/html"]) == ["ab MAE (Lab units)", "PSNR, mean of images (dB)"]
+    pictures = re.findall(r'base64,([^"]+)"', bundle["text/html"])
+    assert len(set(pictures)) == 2
+    assert pictures[0] == bundle["image/png"]
+    plots.trainings_and_curves(ROWS, CURVES, ["wide", "narrow"], "psnr")[0].figure.savefig(drawn := io.BytesIO(), format="png")
+    assert np.array_equal(*(plt.imread(io.BytesIO(picture)) for picture in (base64.b64decode(pictures[1]), drawn.getvalue())))
+
+
+def test_the_explorer_keeps_no_figure_open_and_refuses_variants_without_a_measure():
+    plt.close("all")
+    study_explorer(ROWS, {}, ["wide"], ["psnr"])
     assert not plt.get_fignums()
-    study_explorer(ROWS, {}, ["wide"])
-    with pytest.raises(UsageError, match="no training of this study has finished"):
-        study_explorer(ROWS[-1:], CURVES, ["broken"])
+    for variants, metrics in ((["wide", "broken"], ["psnr"]), (["wide"], ["ssim"])):
+        with pytest.raises(UsageError, match=f"all of {', '.join(variants)} have: nothing to explore"):
+            study_explorer(ROWS, CURVES, variants, metrics)
 
 
 def test_training_with_charts_and_sliders_loads_neither_pandas_nor_scipy():

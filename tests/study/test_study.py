@@ -276,6 +276,17 @@ def test_a_curve_is_thinned_to_the_mean_of_its_parts():
     assert len(thin_history({name: column[:8] for name, column in history.items()})["loss"]) == 8
 
 
+def test_a_validation_inside_a_point_keeps_its_epoch():
+    """100 rows, validated after row 33, 66 and 99 of 99 steps, become 40 points of two or three rows."""
+    valid_ab_mae = np.full(99, np.nan)
+    valid_ab_mae[[32, 65, 98]] = 9, 8, 7
+    history = {"step": np.arange(1.0, 100), "epoch": np.repeat([1.0, 2, 3], 33), "loss": np.ones(99), "valid_ab_mae": valid_ab_mae}
+    thin = thin_history(history)
+    validated = ~np.isnan(thin["valid_ab_mae"])
+    assert thin["epoch"][validated].tolist() == pytest.approx([1, 2, 3])
+    assert (np.diff(thin["epoch"]) > 0).all()
+
+
 def test_a_steady_loss_does_not_oscillate():
     assert oscillation(np.full(20, 0.5)) == 0
     assert oscillation(np.array([9.0, 9, 9, 9, 1, 3, 1, 3])) == pytest.approx(1)            # steps of 2, a mean of 2
