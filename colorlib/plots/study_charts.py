@@ -95,7 +95,7 @@ def study_explorer(rows: Sequence[Row], study_curves: Curves, variants: Sequence
     for metric in measured:
         buffer = io.BytesIO()
         figure = trainings_and_curves(rows, study_curves, variants, metric)[0].figure
-        figure.savefig(buffer, format="png")
+        figure.savefig(buffer, format="png", dpi=90)                # six of them are stored
         plt.close(figure)
         pictures[LABELS[metric]] = buffer.getvalue()
     return Tabs(pictures)

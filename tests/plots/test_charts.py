@@ -110,7 +110,7 @@ def test_the_explorer_has_a_picture_of_the_variants_for_each_measure():
     pictures = re.findall(r'base64,([^"]+)"', bundle["text/html"])
     assert len(set(pictures)) == 2
     assert pictures[0] == bundle["image/png"]
-    plots.trainings_and_curves(ROWS, CURVES, ["wide", "narrow"], "psnr")[0].figure.savefig(drawn := io.BytesIO(), format="png")
+    plots.trainings_and_curves(ROWS, CURVES, ["wide", "narrow"], "psnr")[0].figure.savefig(drawn := io.BytesIO(), format="png", dpi=90)
     assert np.array_equal(*(plt.imread(io.BytesIO(picture)) for picture in (base64.b64decode(pictures[1]), drawn.getvalue())))
 
 
