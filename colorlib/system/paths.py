@@ -63,6 +63,11 @@ def samples_dir() -> Path:
     return _embedded("samples")
 
 
+def animals_dir() -> Path:
+    """Folder of the embedded photos of farm animals, which may be shown where those of a data set may not."""
+    return _embedded("animals")
+
+
 def historic_photo() -> Path:
     """Embedded black-and-white photo: Castle Clinton, New York, in 1961."""
     return _embedded("historic") / "castle_clinton_1961.jpg"
