@@ -4,6 +4,7 @@
 # make lab       open the notebooks in JupyterLab
 # make app       color your own photos on a web page (PHOTOS=<folder>: visitors may open its photos as well)
 # make book      build the course as a web site: runs/book/index.html
+# make slides    slides of the notebooks: runs/slides/*.html
 # make address URL=https://github.com/OWNER/NAME     set the address of the repository, in all files
 # make bench     measure speed on this machine
 # make speedrun  how few seconds of training make good colors (needs CIFAR-10)
@@ -18,7 +19,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: course data test lab app book address bench speedrun fuzz clean
+.PHONY: course data test lab app book slides address bench speedrun fuzz clean
 
 course: $(READY)
 	$(BIN)/python notebooks/run_course.py
@@ -40,6 +41,9 @@ app: $(READY)
 book: $(READY)
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -c docs . runs/book
 	@echo "runs/book/index.html"
+
+slides: $(READY)
+	$(BIN)/python docs/slides.py runs/slides
 
 address:
 	$(PYTHON) docs/address.py "$(URL)"

@@ -1,5 +1,6 @@
-"""The book on the web: every page, opened in headless Chromium from the built site."""
+"""The book on the web and the slides: every page, opened in headless Chromium from the built site."""
 
+import re
 import subprocess
 import sys
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote, urlparse
 
+import nbformat
 import pytest
 from chromium import CHROMIUM, FLAGS, MARKS, colored, shown, wait_until
 
@@ -118,3 +120,32 @@ def test_axe_finds_no_serious_fault(page, site, name):
     serious = [(found["id"], [node["html"][:150] for node in found["nodes"][:3]]) for found in violations
                if found["impact"] in ("serious", "critical")]
     assert serious == []
+
+
+@pytest.fixture(scope="module")
+def slides(tmp_path_factory):
+    """The folder of the slides."""
+    folder = tmp_path_factory.mktemp("slides")
+    subprocess.run([sys.executable, ROOT / "docs" / "slides.py", folder], check=True, capture_output=True)
+    return folder
+
+
+def test_slides_open_without_a_network_and_follow_the_sections(browser, slides):
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    errors = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("requestfailed", lambda request: errors.append(request.url))
+    files = sorted(slides.glob("*.html"))
+    assert len(files) == 7
+    for file in files:
+        page.goto(file.as_uri())
+        page.wait_for_function("Reveal.isReady()")
+        sections = [cell.source for cell in nbformat.read(ROOT / "notebooks" / f"{file.stem}.ipynb", as_version=4).cells if cell.cell_type == "markdown"]
+        headings = re.findall(r"^## (.+)$", "\n".join(sections), re.M)
+        assert page.evaluate("Reveal.getHorizontalSlides().length") >= len(headings) + 1
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("Reveal.getIndices().h === 1")
+        assert page.locator("section.present h2:visible").inner_text().startswith(re.sub(r"[*`].*", "", headings[0]).strip())
+    assert errors == []
+    page.close()

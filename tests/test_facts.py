@@ -20,7 +20,8 @@ KNOWN = {                       # numbers of the text that no cell computes, and
     "04_ablations": {"9.27": "gray copy, on the 1,000 photos of the study", "8.86": "one mean color, on the same", "1000": "photos of the study",
                      "10000": "photos that it trains on", "2000": "animals that it trains on", "4.4": "44,000 / 10,000", "97.5": "percent: 0.975 in the code",
                      "9.1": "an example", "9.3": "an example"},
-    "06_vivid_colors": {"313": "bins of Zhang et al. 2016"},
+    "05_results_figures": {},
+    "06_vivid_colors": {"313": "bins of Zhang et al. 2016", "140": "reach of a and b"},
     "07_your_photos": {"818": "measured once: trained/README.md", "8.0": "as before", "10.5": "as before", "0.94": "as before", "9.3": "as before",
                        "1.5": "measured once: RESULTS.md", "0.7": "as before", "16000": "as before", "1.3": "million photos of ImageNet"},
 }
