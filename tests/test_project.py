@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted(ROOT.glob("notebooks/[0-9]*.ipynb"))
 SOLUTIONS = sorted(ROOT.glob("notebooks/solutions/*.ipynb"))
 TEXTS = [path for pattern in ("*.md", "[bcdn]*/*.md", "colorlib/*/*/*.md") for path in sorted(ROOT.glob(pattern))]
+WIDGET = "application/vnd.jupyter.widget-view+json"
 PYPROJECT = (ROOT / "pyproject.toml").read_text()
 
 
@@ -61,6 +62,16 @@ def test_a_notebook_imports_the_public_face_and_two_names_at_most_from_one_level
     deeper = re.findall(r"^from colorlib\.\w+ import (.+)$", code, re.M)
     assert len(re.findall(r"^\s*(?:from|import) colorlib", code, re.M)) == 1 + len(deeper), "one level deeper, no more"
     assert len([name for names in deeper for name in names.split(",")]) <= 2
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_every_stored_picture_has_a_caption_and_words_for_who_cannot_see_it(path):
+    for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
+        kinds = [set(output.get("data", {})) for output in cell.get("outputs", [])]
+        if any(kind & {"image/png", "image/jpeg"} and not kind & {"text/html", WIDGET} for kind in kinds):
+            texts = cell.metadata.get("mystnb", {})
+            assert texts.get("figure", {}).get("caption"), f"cell {number}: {cell.source[:60]}"
+            assert texts.get("image", {}).get("alt"), f"cell {number}: {cell.source[:60]}"
 
 
 def test_every_notebook_has_a_solution():
