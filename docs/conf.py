@@ -66,7 +66,7 @@ def _displayed_math(writer: HTML5Translator, node: math_block) -> None:
 
 
 def _link_to_repository(app: Sphinx, document: document) -> None:
-    """Lead to the repository where a link is to a folder of it, or to a file that is no page of the book."""
+    """Make links to folders lead to the repository: a folder is no page of the book."""
     folder = Path(app.env.doc2path(app.env.current_document.docname)).parent
     for link in document.findall(pending_xref):
         target = (folder / link["reftarget"].partition("#")[0]).resolve()

@@ -26,11 +26,10 @@ FORMULA = re.compile(r"\$\$(.+?)\$\$|\$([^$\n]+)\$", re.S)
 
 
 def slides_of(notebook: NotebookNode) -> NotebookNode:
-    """Copy of a notebook whose cells say which slide they are on."""
+    """Notebook whose cells say which slide they are on, from the cells of a notebook, which change."""
     cells = [piece for cell in notebook.cells if "google.colab" not in cell.source for piece in _pieces(cell)]
     for cell in cells:
         cell.metadata["slideshow"] = {"slide_type": _slide_type(cell)}
-    cells[0].metadata["slideshow"] = {"slide_type": "slide"}
     return nbformat.v4.new_notebook(cells=cells, metadata=notebook.metadata)
 
 

@@ -1,5 +1,6 @@
-"""What the text of the notebooks states holds on every screen: its numbers are in the code, or in outputs that nbval compares.
+"""Numbers in the text of the notebooks hold on every screen: they are in the code, or in outputs that nbval compares.
 
+Only decimals and numbers from 100 on are checked: smaller ones are too often those of sections and photos.
 What only the stored run shows stands in quoted boxes; the outputs of cells with the tag "nbval-ignore-output" differ by budget and data.
 """
 
@@ -45,7 +46,7 @@ def shown(cells):
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_every_number_of_the_text_is_computed_or_has_a_source(name):
+def test_decimals_and_large_numbers_of_the_text_are_computed_or_have_a_source(name):
     cells = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4).cells
     text, code = ([cell for cell in cells if cell.cell_type == kind] for kind in ("markdown", "code"))
     found = set(stated(text[1:]))

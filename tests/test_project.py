@@ -65,7 +65,7 @@ def test_a_notebook_imports_the_public_face_and_two_names_at_most_from_one_level
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_stored_picture_has_a_caption_and_words_for_who_cannot_see_it(path):
+def test_every_stored_picture_has_a_caption_and_an_alternative_text(path):
     for number, cell in enumerate(nbformat.read(path, as_version=4).cells):
         kinds = [set(output.get("data", {})) for output in cell.get("outputs", [])]
         if any(kind & {"image/png", "image/jpeg"} and not kind & {"text/html", WIDGET} for kind in kinds):
