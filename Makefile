@@ -5,6 +5,7 @@
 # make app       color your own photos on a web page (PHOTOS=<folder>: visitors may open its photos as well)
 # make book      build the course as a web site: runs/book/index.html
 # make slides    slides of the notebooks: runs/slides/*.html
+# make assignments  exercises with hidden tests for nbgrader: runs/assignments
 # make address URL=https://github.com/OWNER/NAME     set the address of the repository, in all files
 # make bench     measure speed on this machine
 # make speedrun  how few seconds of training make good colors (needs CIFAR-10)
@@ -19,7 +20,7 @@ TORCH_INDEX ?=
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: course data test lab app book slides address bench speedrun fuzz clean
+.PHONY: course data test lab app book slides assignments address bench speedrun fuzz clean
 
 course: $(READY)
 	$(BIN)/python notebooks/run_course.py
@@ -45,6 +46,9 @@ book: $(READY)
 slides: $(READY)
 	$(BIN)/python docs/slides.py runs/slides
 
+assignments: $(READY)
+	$(BIN)/python notebooks/make_assignments.py
+
 address:
 	$(PYTHON) docs/address.py "$(URL)"
 
@@ -66,5 +70,5 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"colorlib needs Python 3.10 or newer, $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet torch torchvision --index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --editable '.[dev,test,hub,heic,scans,video,measures,encoder,cluster,app,browser,book]'
+	$(BIN)/pip install --quiet --editable '.[dev,test,hub,heic,scans,video,measures,encoder,cluster,app,browser,book,grade]'
 	@touch $@

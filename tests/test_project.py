@@ -21,7 +21,7 @@ def requirements(lines):
 
 
 def test_environment_yml_and_pyproject_agree():
-    names = ("dependencies", "hub", "heic", "scans", "video", "measures", "cluster", "app", "test", "dev")
+    names = ("dependencies", "hub", "heic", "scans", "video", "measures", "cluster", "app", "grade", "test", "dev")
     lists = [re.search(rf"{name} = \[(.*?)\]", PYPROJECT, re.S)[1] for name in names]
     expected = requirements(re.findall(r'"(.+?)"', "".join(lists)))
     expected["python"] = re.search(r'requires-python = "(.+?)"', PYPROJECT)[1]
