@@ -62,10 +62,11 @@ class Study:
     variants: Mapping[str, Trial]
     seeds: Sequence[int] = (0, 1, 2)
 
-    def run(self, executor: Executor | None = None) -> list[Row]:
+    def run(self, executor: Executor | None = None, known: Sequence[Row] = ()) -> list[Row]:
         """Train all that is missing. After a kill, the same call continues, also in the middle of a training.
 
         Args:
+            known: results of an earlier call, perhaps on another machine. A variant and seed that is among them is not trained again.
             executor: any of ``concurrent.futures``, or Dask's ``client.get_executor()``; its workers must see the same
                 ``COLORLIB_HOME``. By default trainings run here, one after another.
 
@@ -76,15 +77,17 @@ class Study:
             KeyboardInterrupt: if a training was interrupted.
         """
         # Variants may be equal, and then share a training.
-        jobs = dict.fromkeys((trial, seed) for trial in self.variants.values() for seed in self.seeds)
+        found = {(row.variant, row.seed): row for row in known if not row.error}
+        missing = [(name, seed) for name in self.variants for seed in self.seeds if (name, seed) not in found]
+        jobs = dict.fromkeys((self.variants[name], seed) for name, seed in missing)
         if executor is None:
             rows = {job: _row(train, *job) for job in progress_bar(jobs, "trainings", leave=False)}
         else:
             futures = {job: executor.submit(_row, train, *job) for job in jobs}
             # Again _row, in case a worker dies.
             rows = {job: _row(future.result) for job, future in progress_bar(futures.items(), "trainings", leave=False)}
-        return [rows[trial, seed]._replace(variant=name, seed=seed)
-                for name, trial in self.variants.items() for seed in self.seeds]
+        found |= {(name, seed): rows[self.variants[name], seed]._replace(variant=name, seed=seed) for name, seed in missing}
+        return [found[name, seed] for name in self.variants for seed in self.seeds]
 
 
 def train(trial: Trial, seed: int) -> Row:
@@ -93,11 +96,7 @@ def train(trial: Trial, seed: int) -> Row:
     Raises:
         KeyboardInterrupt: if it was interrupted.
     """
-    images, valid = data.load_to_train(trial.data, trial.recipe.size, missing=trial.missing)
-    start = seed * trial.num_images % max(1, len(images) - trial.num_images + 1)       # others, while there are enough
-    images, valid = images[start:start + trial.num_images], valid[:trial.num_valid]
-    config = replace(trial.config, seed=seed)
-    path = default_run_dir(trial.recipe, identity(trial.recipe, images, valid, config), config.num_epochs)
+    images, valid, config, path = _prepare(trial, seed)
     make_folder(path.parent)
     with write_errors(path.parent):
         lock = FileLock(f"{path}.lock").acquire()              # another worker may have the same
@@ -112,10 +111,24 @@ def train(trial: Trial, seed: int) -> Row:
     return Row("", seed, "", f"{len(images):,} of {images.name}", path.name, result["measures"])
 
 
+def run_name(trial: Trial, seed: int) -> str:
+    """Name of the run directory: another one if the trial, its data or the code's numerics are others."""
+    return _prepare(trial, seed)[-1].name
+
+
 def oscillation(losses: np.ndarray) -> float:
     """Mean step of the loss, (N,), up or down, over the last half of training, as a fraction of its mean."""
     last = losses[len(losses) // 2:]
     return float(np.abs(np.diff(last)).mean() / last.mean()) if len(last) > 1 else 0.0
+
+
+def _prepare(trial: Trial, seed: int) -> tuple[Images, Images, TrainConfig, Path]:
+    """Images to train on and to measure on, settings, and run directory of a training."""
+    images, valid = data.load_to_train(trial.data, trial.recipe.size, missing=trial.missing)
+    start = seed * trial.num_images % max(1, len(images) - trial.num_images + 1)       # others, while there are enough
+    images, valid = images[start:start + trial.num_images], valid[:trial.num_valid]
+    config = replace(trial.config, seed=seed)
+    return images, valid, config, default_run_dir(trial.recipe, identity(trial.recipe, images, valid, config), config.num_epochs)
 
 
 def _read_result(file: Path) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from colorlib.study.questions import Question, all_questions
-from colorlib.study.study import Row, Study
+from colorlib.study.claims import seeds_needed
+from colorlib.study.questions import Question, all_questions, all_variants
+from colorlib.study.study import Row, Study, Trial, run_name
 from colorlib.system.errors import DataError, UsageError
 from colorlib.system.files import expect_writable, write_atomic
 from colorlib.system.paths import expand_user, runs_dir
@@ -25,49 +26,83 @@ VERDICT_COLUMNS = ["number", "report", "claim", "metric", "better", "than", "sma
 
 
 def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | None = None,
-           executor: Executor | None = None, missing: str = "error") -> list[Row]:
+           executor: Executor | None = None, missing: str = "error", most_seeds: int | None = None) -> list[Row]:
     """Repeat the study: train all variants that its claims need, and write the tables.
 
     Args:
         numbers: of the questions; by default all.
         seeds: trainings of each variant.
         out: a folder for trainings.csv (a line per training), curves.csv (some points per training) and verdicts.csv
-            (a line per claim). If it holds these tables, this call must repeat all trainings in them.
+            (a line per claim). Trainings that are in these tables are not repeated, and others in them stay.
         executor: as for ``Study.run``.
         missing: what to do if a data set is not there, as for ``load``: "error", or "samples".
+        most_seeds: then train further seeds: as many as the scatter of the first ones says are needed, and no more than these.
+
+    Returns:
+        All rows of the tables; without ``out``, those of this call.
 
     Raises:
-        DataError: if the folder holds trainings that this call would not repeat, or a damaged trainings.csv.
-        UsageError: for a number that no question has, or fewer than one seed.
+        DataError: if the folder holds trainings of another budget, data or version, or a damaged table.
+        UsageError: for a number that no question has, fewer than one seed, or ``most_seeds`` without two seeds to plan by.
         WriteError: if the tables cannot be written.
     """
     if seeds < 1:
         raise UsageError(f"seeds must be 1 or more, and 2 or more for intervals, got {seeds}")
-    variants = {name: trial.with_changes(missing=missing)
-                for question in _chosen(numbers).values() for name, trial in question.variants.items()}
-    study = Study(variants, range(seeds))
+    if most_seeds is not None and not 2 <= seeds <= most_seeds:
+        raise UsageError(f"most_seeds is planned by the scatter of the first seeds: give 2 seeds or more, and not more than "
+                         f"most_seeds; got {seeds} and {most_seeds}")
+    trials = {name: trial.with_changes(missing=missing) for name, trial in all_variants().items()}
+    variants = {name: trials[name] for question in _chosen(numbers).values() for name in question.variants}
     if out is None:
-        return study.run(executor)
-    trainings = out / "trainings.csv"
+        return _trained(variants, numbers, seeds, most_seeds, executor, [])
+    trainings, curves = out / "trainings.csv", out / "curves.csv"
     expect_writable(trainings)                  # an error after hours of training would come too late
     kept = read_table(trainings) if trainings.exists() else []
-    if lost := [row for row in kept if row.variant not in variants or row.seed not in study.seeds]:
-        raise DataError(f"{trainings} holds {len(lost)} trainings that this call does not repeat, such as "
-                        f"{lost[0].variant!r}, seed {lost[0].seed}: repeat their claims and seeds too, or give another "
-                        "folder")
-    rows = study.run(executor)
-    write_curves(out / "curves.csv", {
-        (row.variant, row.seed): thin_history(read_history(runs_dir() / row.run / "history.csv"))
-        for row in rows if not row.error})
-    write_table(trainings, rows)
-    _write_csv(out / "verdicts.csv", judge(rows, numbers), digits=5)
+    kept_curves = dict(read_curves(curves)) if curves.exists() else {}
+    _expect_current(trainings, kept, trials)
+    rows = _trained(variants, numbers, seeds, most_seeds, executor, kept)
+    together = {(row.variant, row.seed): row for row in [*kept, *rows]}
+    new_curves = {key: thin_history(read_history(file)) for key, row in together.items()
+                  if (file := runs_dir() / row.run / "history.csv").is_file()}
+    write_curves(curves, kept_curves | new_curves)
+    write_table(trainings, list(together.values()))
+    _write_csv(out / "verdicts.csv", judge(list(together.values())), digits=5)
+    return list(together.values())
+
+
+def _trained(variants: Mapping[str, Trial], numbers: Sequence[int] | None, seeds: int, most_seeds: int | None,
+             executor: Executor | None, known: Sequence[Row]) -> list[Row]:
+    """Rows of the first seeds of all variants, and of further ones where they are needed."""
+    rows = Study(variants, range(seeds)).run(executor, known)
+    if most_seeds is None:
+        return rows
+    needed = dict.fromkeys(variants, seeds)
+    for question in _chosen(numbers).values():
+        for claim in question.claims:
+            if len(differences := claim.differences(rows)) > 1:
+                for name in {claim.variant, claim.reference} & needed.keys():
+                    needed[name] = max(needed[name], seeds_needed(differences, claim.smallest_effect, most_seeds))
+    for number in sorted(set(needed.values())):             # few seeds first: what was planned for all comes before what few need
+        larger = {name: trial for name, trial in variants.items() if needed[name] >= number}
+        more = Study(larger, range(number)).run(executor, [*known, *rows])
+        rows = list(({(row.variant, row.seed): row for row in rows + more}).values())
     return rows
 
 
+def _expect_current(trainings: Path, rows: Sequence[Row], trials: Mapping[str, Trial]) -> None:
+    """Raise a DataError if a training in the table is not what the code would train now."""
+    for row in rows:
+        if not row.error and (row.variant not in trials or row.run != run_name(trials[row.variant], row.seed)):
+            raise DataError(f"{trainings} holds trainings of another budget, data or version, such as {row.variant!r}, seed {row.seed}: "
+                            "give another folder")
+
+
 def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> pd.DataFrame:
-    """Verdicts on all claims of the questions with these numbers, by default of all: the table verdicts.csv."""
-    lines = []
+    """Verdicts on all claims of the questions with these numbers, by default of all that were trained: the table verdicts.csv."""
+    lines, trained = [], {row.variant for row in rows}
     for number, question in _chosen(numbers).items():
+        if numbers is None and not question.variants.keys() <= trained:
+            continue
         for claim in question.claims:
             word, *interval_and_seeds = claim.judge(rows)
             lines.append([number, question.report_text, claim.text, claim.metric, claim.variant, claim.reference,

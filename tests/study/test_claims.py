@@ -1,9 +1,10 @@
 """Verdicts on invented trainings: the interval against SciPy's, the words by hand."""
 
+import numpy as np
 import pytest
 from scipy import stats
 
-from colorlib.study.claims import Claim
+from colorlib.study.claims import Claim, seeds_needed
 from colorlib.study.study import Row
 
 
@@ -81,3 +82,24 @@ def test_seeds_that_failed_on_one_side_are_left_out():
     assert Claim("", "psnr", "a", "b", 0.5).judge(found).seeds == 2
     assert Claim("", "psnr", "a", "b", 0.5).judge(rows(a=[2.0], b=[0.0])).word == "not enough evidence"
     assert Claim("", "psnr", "a", "b", 0.5).judge([]).seeds == 0
+
+
+@pytest.mark.parametrize(("effect_in_deviations", "expected"), [(0.5, 34), (0.8, 15), (1.0, 10), (2.0, 5)])
+def test_seeds_needed_are_those_of_cohens_tables(effect_in_deviations, expected):
+    """A paired t test at 5% (two-sided) with a power of 80%: G*Power gives 34, 15, 10 and 5 pairs."""
+    differences = [-1.0, 0.0, 1.0]                     # a standard deviation of 1
+    assert seeds_needed(differences, effect_in_deviations, at_most=100) == expected
+    assert seeds_needed([value + 7 for value in differences], effect_in_deviations, at_most=100) == expected, "the mean does not matter"
+    assert seeds_needed(differences, effect_in_deviations, at_most=4) == 4
+
+
+def test_with_the_seeds_needed_a_simulated_effect_is_found_in_80_of_100_studies():
+    random, effect = np.random.default_rng(0), 1.2
+    seeds = seeds_needed([-1.0, 0.0, 1.0], effect, at_most=100)
+    found = stats.ttest_1samp(random.normal(effect, 1, (4000, seeds)), 0, axis=1).pvalue < 0.05
+    fewer = stats.ttest_1samp(random.normal(effect, 1, (4000, seeds - 1)), 0, axis=1).pvalue < 0.05
+    assert fewer.mean() < 0.8 <= found.mean() + 0.02
+
+
+def test_differences_without_scatter_need_two_seeds():
+    assert seeds_needed([0.3, 0.3, 0.3], 0.1, at_most=12) == 2

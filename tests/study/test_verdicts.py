@@ -1,15 +1,18 @@
 """The questions of the study: each can be tested, and the command line judges them."""
 
 import csv
+import shutil
 
 import pytest
 
 from colorlib import study
 from colorlib.cli import main
+from colorlib.study import study as study_module
 from colorlib.study.questions import all_questions
 from colorlib.study.study import Row
-from colorlib.study.tables import read_curves
+from colorlib.study.tables import read_curves, read_table
 from colorlib.system.errors import DataError, UsageError, WriteError
+from colorlib.system.paths import runs_dir
 
 
 @pytest.mark.parametrize("budget", ["smoke", "course", "full"])
@@ -59,20 +62,55 @@ def test_ablate_on_the_command_line(home, tmp_path, capsys):
     assert [(row["number"], row["claim"]) for row in found] == [
         ("10", "11 have less error"), ("10", "11 draw the picture better"), ("11", "duller"), ("11", "darker")]
     assert "of samples" in out
-    table = (tmp_path / "out" / "trainings.csv").read_bytes()
-    assert main([*command[:2], "2", *command[3:]]) == 1
-    assert "holds 2 trainings that this call does not repeat, such as '8 layers', seed 0" in capsys.readouterr().err
-    with pytest.raises(DataError, match="holds 2 trainings .* such as 'study', seed 1"):
-        study.repeat([10, 11], seeds=1, out=tmp_path / "out")
-    assert (tmp_path / "out" / "trainings.csv").read_bytes() == table
-    (tmp_path / "out" / "curves.csv").unlink()
-    assert main([*command[:2], "2,10", *command[3:]]) == 0
-    found = read_curves(tmp_path / "out" / "curves.csv")
-    assert set(found) == {(name, seed) for name in ("study", "8 layers", "no bias") for seed in (0, 1)}
-    assert found["study", 1]["epoch"][-1] == 3
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match="a file is in its place"):
         study.repeat([2], out=tmp_path / "file")
     with pytest.raises(UsageError, match="no claim 99: they go from 1 to 18"):
         study.repeat([99])
     assert len(study.judge([], [])) == 0
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_study_goes_on_from_its_tables_on_another_machine(home, tmp_path, monkeypatch):
+    """The runs are gone, the tables are there: only what is new is trained, and the rest stays to the byte."""
+    monkeypatch.setenv("COLORLIB_BUDGET", "smoke")
+    out = tmp_path / "out"
+    study.repeat([10], seeds=1, out=out, missing="samples")
+    first, first_curves = (out / "trainings.csv").read_text(), read_curves(out / "curves.csv")
+    shutil.rmtree(runs_dir())
+    trained = []
+    train = study_module.train
+    monkeypatch.setattr(study_module, "train", lambda trial, seed: trained.append(seed) or train(trial, seed))
+    study.repeat([10], seeds=2, out=out, missing="samples")
+    assert trained == [1, 1]
+    study.repeat([2], seeds=2, out=out, missing="samples")
+    assert trained == [1, 1, 0, 1], "of the two variants of claim 2 one was trained before"
+    rows = read_table(out / "trainings.csv")
+    assert {(row.variant, row.seed) for row in rows} == {(name, seed) for name in ("study", "8 layers", "no bias") for seed in (0, 1)}
+    assert set(first.splitlines()) <= set((out / "trainings.csv").read_text().splitlines())
+    curves = read_curves(out / "curves.csv")
+    assert len(curves) == 6
+    assert all((curves[key]["loss"] == first_curves[key]["loss"]).all() for key in first_curves)
+    with (out / "verdicts.csv").open() as file:
+        assert {row["number"] for row in csv.DictReader(file)} == {"2", "10", "11"}, "all claims whose variants are there"
+    monkeypatch.setenv("COLORLIB_BUDGET", "course")
+    with pytest.raises(DataError, match=r"trainings of another budget, data or version, such as '\w.*', seed 0: give another folder"):
+        study.repeat([10], seeds=2, out=out, missing="samples")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_further_seeds_are_trained_where_the_scatter_of_the_first_needs_them(home, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLORLIB_BUDGET", "smoke")
+    lines = {"study": [9.0, 9.001, 9.002], "8 layers": [9.5, 9.501, 9.502], "no bias": [9.0, 9.4, 8.8]}
+
+    def invented(trial, seed):
+        name = "no bias" if not trial.recipe.options.get("bias", True) else "8 layers" if trial.recipe.options.get("depth") == 8 else "study"
+        values = lines[name]
+        return Row("", seed, "", "96 of samples", "none", {"ab_mae": values[seed % 3], "psnr": 20 - values[seed % 3]})
+
+    monkeypatch.setattr(study_module, "train", invented)
+    rows = study.repeat([2, 10], seeds=3, missing="samples", most_seeds=5)
+    counts = {name: sum(row.variant == name for row in rows) for name in lines}
+    assert counts == {"study": 5, "no bias": 5, "8 layers": 3}, "claim 10 is certain with three"
+    with pytest.raises(UsageError, match="give 2 seeds or more"):
+        study.repeat([2], seeds=1, most_seeds=5)
