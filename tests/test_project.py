@@ -59,6 +59,7 @@ def test_a_notebook_runs_on_any_device(path):
 def test_a_notebook_imports_the_public_face_and_two_names_at_most_from_one_level_deeper(path):
     code = "\n".join(cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code")
     assert code.count("import colorlib as cl") == 1
+    assert "torch" not in code[:code.index("import colorlib as cl")], "colorlib sets how torch's threads wait, before torch is imported"
     deeper = re.findall(r"^from colorlib\.\w+ import (.+)$", code, re.M)
     assert len(re.findall(r"^\s*(?:from|import) colorlib", code, re.M)) == 1 + len(deeper), "one level deeper, no more"
     assert len([name for names in deeper for name in names.split(",")]) <= 2

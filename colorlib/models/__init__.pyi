@@ -1,9 +1,11 @@
 __all__ = [
     "ABClassification",
     "ABRegression",
+    "Adversarial",
     "CourseNet",
     "EncoderUNet",
     "Objective",
+    "PatchCritic",
     "Perceptual",
     "RGBRegression",
     "Recipe",
@@ -16,6 +18,7 @@ __all__ = [
     "shipped",
 ]
 
+from .adversarial import Adversarial, PatchCritic
 from .encoder_unet import EncoderUNet
 from .encoder_weights import pretrained
 from .networks import CourseNet, UNet

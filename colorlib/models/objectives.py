@@ -30,6 +30,7 @@ class Objective(ABC):
     out_channels: int
     temperature: float | None = None      # None: the objective predicts colors, not a distribution
     vividness: float | None = None        # None: no vividness was chosen, or the objective predicts colors
+    critic_lr: float = 1.0                # factor of the learning rate for the critic, if there is one
 
     @abstractmethod
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
@@ -61,6 +62,18 @@ class Objective(ABC):
 
     def fitted_to(self, images: Images) -> "Objective":
         """Copy with everything that the loss needs from the training images; by default the objective itself."""
+        return self
+
+    def validation_loss(self, output: Tensor, rgb: Tensor) -> Tensor:
+        """Loss by which epochs are compared, of the arguments of ``loss``; by default the loss itself."""
+        return self.loss(output, rgb)
+
+    def build_critic(self, seed: int) -> nn.Module | None:
+        """A network that is trained along with the one that colors, and judges it; by default None."""
+        return None
+
+    def against(self, critic: nn.Module | None) -> "Objective":
+        """Copy whose loss asks this critic; by default the objective itself."""
         return self
 
     def frozen_networks(self) -> list[nn.Module]:
@@ -228,8 +241,45 @@ def _every(stride: int, x: Tensor) -> Tensor:
     return x.flatten(2).movedim(1, 2)[:, ::stride].movedim(2, 1).unsqueeze(2)
 
 
+class BasedObjective(Objective):
+    """Base of the objectives that add something to the loss of another one, ``base``, which defines the output and its decoding."""
+
+    base: Objective
+
+    @property
+    def out_channels(self) -> int:
+        """Channels of the base."""
+        return self.base.out_channels
+
+    @property
+    def temperature(self) -> float | None:
+        """Temperature of the base."""
+        return self.base.temperature
+
+    @property
+    def vividness(self) -> float | None:
+        """Vividness of the base."""
+        return self.base.vividness
+
+    def with_temperature(self, temperature: float) -> "BasedObjective":
+        """Copy whose base decodes at another temperature."""
+        return replace(self, base=self.base.with_temperature(temperature))
+
+    def with_vividness(self, vividness: float) -> "BasedObjective":
+        """Copy whose base decodes at another vividness."""
+        return replace(self, base=self.base.with_vividness(vividness))
+
+    def fitted_to(self, images: Images) -> "BasedObjective":
+        """Copy whose base is fitted."""
+        return replace(self, base=self.base.fitted_to(images))
+
+    def decode(self, output: Tensor, L: Tensor) -> Tensor:
+        """Decode as the base does."""
+        return self.base.decode(output, L)
+
+
 @dataclass(frozen=True)
-class Perceptual(Objective):
+class Perceptual(BasedObjective):
     """Loss of a base objective plus the distance between decoded and true picture in the features of a pretrained network.
 
     After Johnson, Alahi and Fei-Fei 2016. The features of each layer, scaled to length 1 at each pixel as in LPIPS, are
@@ -249,29 +299,6 @@ class Perceptual(Objective):
         if self.features not in FEATURES:
             raise UsageError(f"features must be one of {', '.join(FEATURES)}, got {self.features!r}")
 
-    @property
-    def out_channels(self) -> int:
-        """Channels of the base."""
-        return self.base.out_channels
-
-    @property
-    def temperature(self) -> float | None:
-        """Temperature of the base."""
-        return self.base.temperature
-
-    @property
-    def vividness(self) -> float | None:
-        """Vividness of the base."""
-        return self.base.vividness
-
-    def with_temperature(self, temperature: float) -> "Perceptual":
-        """Copy whose base decodes at another temperature."""
-        return replace(self, base=self.base.with_temperature(temperature))
-
-    def with_vividness(self, vividness: float) -> "Perceptual":
-        """Copy whose base decodes at another vividness."""
-        return replace(self, base=self.base.with_vividness(vividness))
-
     def frozen_networks(self) -> list[nn.Module]:
         """Load the feature network."""
         return [load_features(self.features)]
@@ -282,7 +309,7 @@ class Perceptual(Objective):
         Raises:
             DataError: if the feature network cannot be loaded.
         """
-        return replace(self, base=self.base.fitted_to(images), feature_network=self.feature_network or load_features(self.features))
+        return replace(super().fitted_to(images), feature_network=self.feature_network or load_features(self.features))
 
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
         """``base_weight`` x loss of the base + ``weight`` x distance of features.
@@ -298,10 +325,6 @@ class Perceptual(Objective):
             predicted, actual = network(self.decode(output, 100 * color.to_gray(rgb))), network(rgb)
         distance = sum(map(_feature_distance, predicted, actual)) / len(actual)
         return self.base_weight * self.base.loss(output, rgb) + self.weight * distance
-
-    def decode(self, output: Tensor, L: Tensor) -> Tensor:
-        """Decode as the base does."""
-        return self.base.decode(output, L)
 
 
 def _feature_distance(predicted: Tensor, actual: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from colorlib.models.adversarial import Adversarial
 from colorlib.models.encoder_unet import EncoderUNet
 from colorlib.models.networks import CourseNet, UNet
 from colorlib.models.objectives import ABClassification, ABRegression, Objective, Perceptual, RGBRegression
@@ -19,6 +20,10 @@ from colorlib.system.errors import UsageError
 
 def _perceptual(base: str = "ab-l2", **settings: Any) -> Perceptual:
     return Perceptual(OBJECTIVES[base](), **settings)
+
+
+def _adversarial(base: str = "ab-l1", base_settings: Mapping[str, Any] | None = None, **settings: Any) -> Adversarial:
+    return Adversarial(OBJECTIVES[base](**(base_settings or {})), **settings)
 
 
 MODELS: Mapping[str, Callable[..., nn.Module]] = {"study": CourseNet, "unet": UNet, "encoder-unet": EncoderUNet}
@@ -30,6 +35,7 @@ OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
     "ab-l2": partial(ABRegression, "l2"),
     "bins": ABClassification,
     "perceptual": _perceptual,           # its base is a key of OBJECTIVES
+    "adversarial": _adversarial,         # the same
 }
 
 # Torch has one random state for all threads: only one thread at a time may build a network from a seed.

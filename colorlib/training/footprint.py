@@ -95,8 +95,10 @@ def plan_memory(network: nn.Module, objective: Objective, recipe: Recipe, config
     resumed = saved is not None and saved.requested == config.micro_batch
     wanted = min(saved.micro_batch if resumed else config.micro_batch or -(-per_process // parts), per_process)
 
+    judged = objective.against(objective.build_critic(seed=0))          # a critic of its own: to look on changes nothing
+
     def loss(model: nn.Module, rgb: Tensor) -> Tensor:
-        return batch_loss(model, rgb, objective, precision)
+        return batch_loss(model, rgb, judged, precision)
 
     footprint = estimate_footprint(network, loss, recipe.size, WEIGHT_COPIES)
     OPTIMIZERS[config.optimizer](network.parameters(), lr=config.lr)       # the first one imports about 80 MiB of torch

@@ -40,7 +40,8 @@ def one_cycle(progress: float) -> float:
     return (1 + math.cos(math.pi * (progress - WARM_UP) / (1 - WARM_UP))) / 2
 
 
-def parameter_groups(network: nn.Module, encoder_lr: float = 1.0) -> list[dict[str, Any]]:
+def parameter_groups(network: nn.Module, encoder_lr: float = 1.0, critic: nn.Module | None = None, critic_lr: float = 1.0
+                     ) -> list[dict[str, Any]]:
     """Parameter groups for an optimizer, each with the ``factor`` of its learning rate.
 
     A pretrained encoder is near a good place already, which large steps would leave (Howard and Ruder 2018, "Universal Language
@@ -49,13 +50,17 @@ def parameter_groups(network: nn.Module, encoder_lr: float = 1.0) -> list[dict[s
     Args:
         network: with an attribute ``encoder``, if ``encoder_lr`` is not 1.
         encoder_lr: factor of the learning rate for the weights of the encoder.
+        critic: trained along with the network, with a learning rate of its own. Adam computes each weight's step from that weight's
+            gradients alone, so two groups are the same as two optimizers.
+        critic_lr: factor of the learning rate for the weights of the critic.
     """
+    of_critic = [{"params": list(critic.parameters()), "factor": critic_lr}] if critic else []
     if encoder_lr == 1:
-        return [{"params": list(network.parameters()), "factor": 1.0}]
+        return [{"params": list(network.parameters()), "factor": 1.0}, *of_critic]
     encoder = list(network.encoder.parameters())
     known = set(map(id, encoder))
     rest = [parameter for parameter in network.parameters() if id(parameter) not in known]
-    return [{"params": rest, "factor": 1.0}, {"params": encoder, "factor": encoder_lr}]
+    return [{"params": rest, "factor": 1.0}, {"params": encoder, "factor": encoder_lr}, *of_critic]
 
 
 SCHEDULES: Mapping[str, Callable[[float], float]] = {"constant": constant, "one-cycle": one_cycle}

@@ -33,6 +33,14 @@ from colorlib.training.runs import Run, RunDir, as_csv, parse_history
 CHANGES = 0xC4A6     # first word of the seeds of changes to photos, as ORDER and AUGMENTATION in data/images.py
 
 
+class Learners(nn.Module):
+    """The networks that learn: the one that colors, and its critic, if the objective has one."""
+
+    def __init__(self, network: nn.Module, critic: nn.Module | None):
+        super().__init__()
+        self.network, self.critic = network, critic
+
+
 class Trainer:
     """Train a network batch by batch, alone or as one of several processes that share every batch.
 
@@ -53,9 +61,12 @@ class Trainer:
         self.num_images, self.steps_per_epoch = len(train), train.steps(config.batch_size)
         self.total_steps = config.num_epochs * self.steps_per_epoch
         self.mapper = mapper
-        self.gradients = BatchGradients(network, self._loss, plan.micro_batch, mapper)
+        self.critic = objective.build_critic(config.seed)
+        if self.critic:
+            self.critic = self.critic.to(self.processes.device)
+        self.gradients = BatchGradients(Learners(network, self.critic), self._loss, plan.micro_batch, mapper)
         self.ema_network = copy.deepcopy(network).requires_grad_(False) if config.ema else None
-        groups = parameter_groups(network, config.encoder_lr)
+        groups = parameter_groups(network, config.encoder_lr, self.critic, objective.critic_lr)
         self.lr_factors = [group.pop("factor") for group in groups]
         self.optimizer = OPTIMIZERS[config.optimizer](groups, lr=config.lr, weight_decay=config.weight_decay)
         self.step, self.history, self.best_loss = 0, [], math.inf
@@ -115,12 +126,13 @@ class Trainer:
         generator = np.random.default_rng([CHANGES, self.config.seed, self.step])
         return torch.from_numpy(generator.integers(2**63, size=self.batch_size)[rank_slice(self.batch_size)])
 
-    def _loss(self, network: nn.Module, rgb: Tensor, keys: Tensor | None = None) -> Tensor:
+    def _loss(self, learners: Learners, rgb: Tensor, keys: Tensor | None = None) -> Tensor:
         """Loss of a part of a batch."""
+        objective = self.objective.against(learners.critic)
         if keys is None:
-            return batch_loss(network, rgb, self.objective, self.plan.precision)
+            return batch_loss(learners.network, rgb, objective, self.plan.precision)
         rgb, *inputs = augmented(rgb, keys, self.config.aged, self.config.hinted)
-        return self.objective.loss(output_in_precision(network, self.plan.precision, *inputs), rgb)
+        return objective.loss(output_in_precision(learners.network, self.plan.precision, *inputs), rgb)
 
     def save_or_fetch(self, stop: bool) -> bool:
         """Between two steps: fetch losses or save, if it is time. Returns whether to stop; all processes agree.
@@ -201,7 +213,7 @@ class Trainer:
         rgb = rgb.to(self.processes.device)
         gray = color.to_gray(rgb)
         output = output_in_precision(self.evaluated_network, self.plan.precision, gray)
-        loss = self.objective.loss(output, rgb).expand(len(rgb))
+        loss = self.objective.validation_loss(output, rgb).expand(len(rgb))
         return quick_probe(Batch(self.objective.decode(output, 100 * gray), rgb)) | {"loss": loss}
 
     def _fetch_losses(self) -> None:
@@ -231,6 +243,7 @@ class Trainer:
         return {
             "model": self.network.state_dict(), "optimizer": self.optimizer.state_dict(),
             "ema": self.ema_network.state_dict() if self.ema_network else {},
+            "critic": self.critic.state_dict() if self.critic else {},
             "step": self.step, "history": self.history, "pending_row": self.pending_row, "best_loss": self.best_loss,
             "optimizer_name": self.config.optimizer, "plan": asdict(self.plan), "environment": environment,
         }
@@ -245,6 +258,8 @@ class Trainer:
                 group["weight_decay"] = self.config.weight_decay
             if self.ema_network:
                 self.ema_network.load_state_dict(state["ema"])
+            if self.critic:
+                self.critic.load_state_dict(state["critic"])
             for name in ("step", "history", "pending_row", "best_loss"):
                 setattr(self, name, state[name])
             before, now = state["environment"], self._state()["environment"]

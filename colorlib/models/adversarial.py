@@ -1,0 +1,87 @@
+"""Adversarial training: a critic that learns to tell painted colors from true ones, and the objective that it takes part in."""
+
+from dataclasses import dataclass, field, replace
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from colorlib import color
+from colorlib.models.objectives import ABRegression, BasedObjective, Objective
+from colorlib.system.errors import UsageError
+
+UNIT = 100.0             # the critic sees ab / 100, numbers near one
+
+
+class PatchCritic(nn.Module):
+    """Score each patch of a picture: high for true colors, low for painted ones.
+
+    A small PatchGAN (Isola et al. 2017, section 3.2.2): each score sees 18 x 18 pixels. Spectral norm (Miyato et al. 2018) keeps
+    every layer from enlarging differences, so that no batch norm is needed.
+
+    Args:
+        width: channels of the first layer; the others have twice and four times as many.
+
+    Shapes:
+        gray (B, 1, H, W) in [0, 1] and ab (B, 2, H, W) in Lab units -> (B, 1, H / 4, W / 4).
+    """
+
+    def __init__(self, width: int = 32):
+        super().__init__()
+        self.layers = nn.Sequential(
+            spectral_norm(nn.Conv2d(3, width, 4, 2, 1)), nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(width, 2 * width, 4, 2, 1)), nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(2 * width, 4 * width, 3, 1, 1)), nn.LeakyReLU(0.2),
+            spectral_norm(nn.Conv2d(4 * width, 1, 1)))
+
+    def forward(self, gray: Tensor, ab: Tensor) -> Tensor:
+        return self.layers(torch.cat([gray, ab / UNIT], 1))
+
+
+@dataclass(frozen=True)
+class Adversarial(BasedObjective):
+    """Loss of a base objective, plus what a critic thinks of the painted colors; the critic learns at the same time.
+
+    The hinge loss of Lim and Ye 2017: the critic raises its scores of true colors to 1 and lowers those of painted ones to -1; the
+    network raises those of its own. Both are terms of one sum: the gradient of a critic's weight comes from the critic's terms
+    alone, that of the network's weights from the others, and one step changes all of them.
+
+    Meant for a short finish of a network that was trained with the base alone ("NoGAN", Antic 2019, DeOldify).
+    """
+
+    base: Objective = field(default_factory=lambda: ABRegression("l1"))     # defines the output and its decoding
+    weight: float = 0.01                    # of the critic in the loss of the network
+    base_weight: float = 1.0                # 0: the critic alone
+    width: int = 32                         # of the critic
+    critic_lr: float = 1.0                  # factor of the learning rate for the critic
+    critic: PatchCritic | None = field(default=None, repr=False, compare=False)
+
+    def build_critic(self, seed: int) -> PatchCritic:
+        """A new critic, whose weights depend on the seed alone; torch's random state is left as it was."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return PatchCritic(self.width)
+
+    def against(self, critic: nn.Module | None) -> "Adversarial":
+        """Copy that is judged by this critic."""
+        return replace(self, critic=critic)
+
+    def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
+        """``base_weight`` x loss of the base + ``weight`` x loss of the network by the critic + loss of the critic.
+
+        Raises:
+            UsageError: without a critic.
+        """
+        if self.critic is None:
+            raise UsageError("the adversarial loss needs a critic: take objective.against(objective.build_critic(seed))")
+        gray, true_ab = color.to_gray(rgb), color.split_lab(rgb)[1]
+        ab = color.split_lab(self.decode(output, 100 * gray))[1]
+        weights = {name: weight.detach() for name, weight in self.critic.named_parameters()}
+        judged = torch.func.functional_call(self.critic, weights, (gray, ab))        # no gradient for the critic: this term is not its own
+        of_critic = F.relu(1 - self.critic(gray, true_ab)).mean() + F.relu(1 + self.critic(gray, ab.detach())).mean()
+        return self.base_weight * self.base.loss(output, rgb) - self.weight * judged.mean() + of_critic
+
+    def validation_loss(self, output: Tensor, rgb: Tensor) -> Tensor:
+        """Loss of the base: scores of a critic that changes cannot be compared."""
+        return self.base.loss(output, rgb)
