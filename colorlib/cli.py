@@ -99,7 +99,8 @@ def _add_train(commands: argparse._SubParsersAction) -> None:
     add("--pretrained", action="store_true",
         help="start from an encoder pretrained on ImageNet (encoder-unet only)")
     add("--objective", default="rgb-l2", metavar="NAME",
-        help="rgb-l1, rgb-l2 (default), ab-l1, ab-l2, bins (Zhang's classification), or perceptual (downloads VGG16, 553 MB)")
+        help="rgb-l1, rgb-l2 (default), ab-l1, ab-l2, bins (Zhang's classification), perceptual (downloads VGG16, 553 MB), "
+             "or adversarial (a critic learns to tell painted colors from true ones)")
     add("--size", type=int, default=32, metavar="N", help="pixels along each side (default: %(default)s)")
     add("--epochs", type=int, default=3, metavar="N", help="passes through all images (default: %(default)s)")
     add("--minutes", type=float, metavar="X",

@@ -54,17 +54,17 @@ def test_a_second_ctrl_c_stops_at_once_and_the_run_goes_on_all_the_same(split, t
 
 
 SCRIPT = """
-from tiny import RECIPE, TrainConfig, divide, sample_photos
+from tiny import Recipe, TrainConfig, divide, sample_photos
 from colorlib.training.loop import fit
 config = TrainConfig(**CONFIG)
-run = fit(RECIPE, *divide(sample_photos()), config, DIR)
+run = fit(Recipe(**RECIPE), *divide(sample_photos()), config, DIR)
 print("returned after step", int(run.history["step"][-1]) if len(run.history["step"]) else 0)
 """
 
 
-def start(directory, config):
+def start(directory, config, recipe):
     settings = {field.name: getattr(config, field.name) for field in fields(config)}
-    script = SCRIPT.replace("DIR", repr(str(directory))).replace("CONFIG", repr(settings))
+    script = SCRIPT.replace("DIR", repr(str(directory))).replace("CONFIG", repr(settings)).replace("RECIPE", repr(recipe.as_dict()))
     return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c,
                             cwd=Path(__file__).parents[1])
 
@@ -88,15 +88,16 @@ def wait_until_it_saves(directory, process, before):
     raise AssertionError("training ended, or did not start, before it could be stopped")
 
 
-@pytest.mark.parametrize(("stop", "precision"), [
-    (signal.SIGKILL, "float32"), (signal.SIGKILL, "bfloat16"), (signal.SIGINT, "float32")],
-    ids=["killed", "killed in bfloat16", "Ctrl-C"])
-def test_stopped_and_started_again_it_ends_with_the_same_bytes(stop, precision, split, tmp_path):
+@pytest.mark.parametrize(("stop", "precision", "recipe"), [
+    (signal.SIGKILL, "float32", RECIPE), (signal.SIGKILL, "bfloat16", RECIPE), (signal.SIGINT, "float32", RECIPE),
+    (signal.SIGKILL, "float32", replace(RECIPE, objective="adversarial", settings={"width": 8}))],
+    ids=["killed", "killed in bfloat16", "Ctrl-C", "killed with a critic"])
+def test_stopped_and_started_again_it_ends_with_the_same_bytes(stop, precision, recipe, split, tmp_path):
     config = replace(CONFIG, num_epochs=12, save_seconds=0, precision=precision, **EVERYTHING)
-    whole = fit(RECIPE, *split, config, tmp_path / "whole")
+    whole = fit(recipe, *split, config, tmp_path / "whole")
     for _ in range(3):
         before = last_saved(tmp_path / "stopped")
-        process = start(tmp_path / "stopped", config)
+        process = start(tmp_path / "stopped", config, recipe)
         wait_until_it_saves(tmp_path / "stopped", process, before)
         os.kill(process.pid, stop)
         output, _ = process.communicate()
@@ -104,7 +105,7 @@ def test_stopped_and_started_again_it_ends_with_the_same_bytes(stop, precision, 
             assert process.returncode == 0, "Ctrl-C must return what was learned, not raise"
             assert "returned after step" in output
     (tmp_path / "stopped" / f".last.ckpt.{process.pid}.tmp").write_bytes(b"what a kill while writing leaves")
-    assert contents(fit(RECIPE, *split, config, tmp_path / "stopped")) == contents(whole)
+    assert contents(fit(recipe, *split, config, tmp_path / "stopped")) == contents(whole)
     assert not list((tmp_path / "stopped").glob(".*.tmp"))
 
 
@@ -210,7 +211,7 @@ def test_a_damaged_config_says_what_to_delete(split, tmp_path):
 
 def test_a_second_process_is_refused_until_the_first_ends(split, tmp_path):
     config = replace(CONFIG, num_epochs=500)
-    process = start(tmp_path, config)
+    process = start(tmp_path, config, RECIPE)
     try:
         wait_until_it_saves(tmp_path, process, None)
         with pytest.raises(RunError, match="another process trains in"):
