@@ -268,21 +268,27 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
     add("--data", required=True, metavar="NAME|DIR", help="a data set, or any folder or zip of color photos")
     add("--split", default="test", metavar="NAME", help="split of a data set (default: %(default)s); a folder has one")
     add("--limit", type=int, metavar="N", help="measure only N photos, spread evenly")
+    add("--protocol", choices=("zhang2016", "nazeri2018"),
+        help="measure as a paper did, at its size, and print its numbers below, with the gain over a gray copy")
     add("--json", metavar="FILE", help="write all numbers, also those of each photo, to a file")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from colorlib.metrics import report
+    from colorlib.metrics import protocols, report
+    from colorlib.metrics.probes import pixel_probe
+
+    protocol = protocols.PROTOCOLS[options.protocol] if options.protocol else None
 
     if options.json:
         expect_writable(expand_user(options.json))
     model, recipe = cl.load_weights(options.weights)
-    images, others = report.evaluation_images(options.data, options.split, recipe.size, options.limit)
+    images, others = report.evaluation_images(options.data, options.split, protocol.size if protocol else recipe.size, options.limit)
     print(images.source)
     colorizers = report.reference_colorizers(others) | {str(options.weights): (model, recipe.build_objective())}
-    available, missing = cl.metrics.available_probes(images)
+    available, missing = ({"pixels": pixel_probe()}, []) if protocol else cl.metrics.available_probes(images)
     scores = cl.evaluate(colorizers, images, available)
     if options.json:
         report.write_json(options.json, scores, images)
-    print("\n".join([*missing, report.score_table(scores)]))
+    table = protocols.protocol_table(protocol, scores) if protocol else "\n".join([*missing, report.score_table(scores)])
+    print(table)
     return 0

@@ -2,8 +2,10 @@ __all__ = [
     "LPIPS",
     "MEASURES",
     "QUICK",
+    "Answer",
     "Batch",
     "Estimate",
+    "Preference",
     "Scores",
     "ab_auc",
     "ab_distance",
@@ -12,6 +14,7 @@ __all__ = [
     "accuracy",
     "available_probes",
     "baselines",
+    "bradley_terry",
     "by_class",
     "evaluate",
     "frechet",
@@ -19,6 +22,7 @@ __all__ = [
     "measures_from_means",
     "psnr",
     "quick_probe",
+    "read_answers",
     "rgb_mae",
     "score_table",
 ]
@@ -26,5 +30,6 @@ __all__ = [
 from .evaluation import MEASURES, QUICK, Estimate, Scores, baselines, by_class, evaluate, measures_from_means
 from .perceptual import LPIPS, frechet, load_lpips
 from .pixels import ab_auc, ab_distance, ab_mae, ab_mse, accuracy, psnr, rgb_mae
+from .preference import Answer, Preference, bradley_terry, read_answers
 from .probes import Batch, available_probes, quick_probe
 from .report import score_table

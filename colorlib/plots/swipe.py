@@ -45,9 +45,9 @@ class Swipe(anywidget.AnyWidget):
 
     def __init__(self, versions: dict[str, Tensor], width: int):
         photos = [[_shrunk(rgb, SHARP * width) for rgb in pictures] for pictures in versions.values()]
-        super().__init__(pictures=[list(map(_data_uri, photo)) for photo in zip(*photos, strict=True)], names=list(versions), width=width)
+        super().__init__(pictures=[list(map(data_uri, photo)) for photo in zip(*photos, strict=True)], names=list(versions), width=width)
         still = _still([version[0] for version in photos], list(versions), min(width, STILL))
-        self._still = _data_uri(still, "PNG" if max(photos[0][0].size) <= EXACT else "JPEG")    # GitHub shows no WebP
+        self._still = data_uri(still, "PNG" if max(photos[0][0].size) <= EXACT else "JPEG")    # GitHub shows no WebP
 
     def _repr_mimebundle_(self, **kwargs: object) -> dict[str, object]:
         view, _ = super()._repr_mimebundle_(**kwargs)
@@ -113,7 +113,7 @@ def _shrunk(rgb: Tensor, width: int) -> Image.Image:
     return picture if picture.width <= width else picture.resize(size, Image.Resampling.LANCZOS)
 
 
-def _data_uri(picture: Image.Image, file_format: str = "WEBP") -> str:
+def data_uri(picture: Image.Image, file_format: str = "WEBP") -> str:
     """The picture as the address of an image on a page."""
     file = io.BytesIO()
     picture.save(file, file_format, lossless=max(picture.size) <= EXACT, quality=90)

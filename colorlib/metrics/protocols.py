@@ -1,0 +1,55 @@
+"""Protocols of papers: their picture size, their measures, and what they published, with the gain over a gray copy."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from colorlib.metrics.evaluation import MEASURES, Scores
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How a paper measured, and its numbers."""
+
+    paper: str
+    photos: str                                  # that the paper measured on
+    size: int                                    # pixels along each side
+    measures: tuple[str, ...]                    # keys of MEASURES
+    published: Mapping[str, Mapping[str, float]]       # a colorizer -> its measures; "gray copy" is one, if the paper has it
+
+
+PROTOCOLS = {
+    "zhang2016": Protocol(
+        "Zhang, Isola and Efros 2016, Colorful Image Colorization, Table 1", "10,000 validation photos of ImageNet", 256,
+        ("auc", "auc_rebalanced"),
+        {"gray copy": {"auc": 0.891, "auc_rebalanced": 0.580}, "Larsson et al. 2016": {"auc": 0.917}, "L2": {"auc": 0.912},
+         "class": {"auc": 0.916}, "full": {"auc": 0.895, "auc_rebalanced": 0.673}}),
+    "nazeri2018": Protocol(
+        "Nazeri, Ng and Ebrahimi 2018, Image Colorization using Generative Adversarial Networks", "10,000 test photos of CIFAR-10", 32,
+        ("acc2", "acc5"),
+        {"U-Net": {"acc2": 0.137, "acc5": 0.372}, "GAN": {"acc2": 0.241, "acc5": 0.655}}),
+}
+
+
+def protocol_table(protocol: Protocol, scores: Mapping[str, Scores]) -> str:
+    """Text table: a row per colorizer, then the rows of the paper. In brackets the gain over the gray copy of the same photos.
+
+    Args:
+        scores: a colorizer -> its scores; with a row "gray copy".
+    """
+    ours = {name: {key: score.values[key] for key in protocol.measures} for name, score in scores.items()}
+    lines = [f"{'':32}" + "".join(f"{MEASURES[key].label:>28}" for key in protocol.measures),
+             *_rows(ours, protocol.measures), f"published: {protocol.paper}; {protocol.photos}", *_rows(protocol.published, protocol.measures)]
+    if "gray copy" not in protocol.published:
+        lines.append("the paper has no gray copy: its gain is not known")
+    return "\n".join(lines)
+
+
+def _rows(rows: Mapping[str, Mapping[str, float]], measures: tuple[str, ...]) -> list[str]:
+    gray = rows.get("gray copy", {})
+    return [f"{name:32}" + "".join(f"{_cell(values.get(key), gray.get(key)):>28}" for key in measures) for name, values in rows.items()]
+
+
+def _cell(value: float | None, gray: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3f}" + (f" ({value - gray:+.3f})" if gray is not None else "")
