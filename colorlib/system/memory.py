@@ -1,5 +1,6 @@
 """Memory limits of the machine and its containers."""
 
+import gc
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,6 +76,7 @@ def tightest_limit(device: torch.device, state: PartialState) -> Limit:
         torch.cuda.empty_cache()                                 # so that memory of an earlier training counts as free
         free, total = torch.cuda.mem_get_info(device)
         return Limit(str(device), total, total - free)
+    gc.collect()                                                 # an earlier trainer and its gradients refer to each other
     trim_heap()
     state.wait_for_everyone()                                    # until every process holds its network
     processes = int(os.environ.get("LOCAL_WORLD_SIZE", state.num_processes))
