@@ -40,8 +40,8 @@ def source_notebook(notebook: NotebookNode, solutions: NotebookNode) -> Notebook
     """
     answers, hidden = tagged(solutions, "answer"), tagged(solutions, "hidden")
     source = copy.deepcopy(notebook)
-    source.cells = []
-    for cell in copy.deepcopy(notebook).cells:
+    cells, source.cells = source.cells, []
+    for cell in cells:
         kind, _, number = next((tag for tag in cell.metadata.get("tags", []) if tag.startswith(("exercise-", "check-"))), "").partition("-")
         if kind == "exercise":
             answer = answers[number].source if number in answers else ""

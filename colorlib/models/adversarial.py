@@ -9,9 +9,8 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from colorlib import color
 from colorlib.models.objectives import ABRegression, BasedObjective, Objective
+from colorlib.models.seeding import seeded
 from colorlib.system.errors import UsageError
-
-UNIT = 100.0             # the critic sees ab / 100, numbers near one
 
 
 class PatchCritic(nn.Module):
@@ -36,7 +35,7 @@ class PatchCritic(nn.Module):
             spectral_norm(nn.Conv2d(4 * width, 1, 1)))
 
     def forward(self, gray: Tensor, ab: Tensor) -> Tensor:
-        return self.layers(torch.cat([gray, ab / UNIT], 1))
+        return self.layers(torch.cat([gray, ab / ABRegression.unit], 1))
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,7 @@ class Adversarial(BasedObjective):
 
     def build_critic(self, seed: int) -> PatchCritic:
         """A new critic, whose weights depend on the seed alone; torch's random state is left as it was."""
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             return PatchCritic(self.width)
 
     def against(self, critic: nn.Module | None) -> "Adversarial":

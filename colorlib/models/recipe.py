@@ -1,20 +1,19 @@
 """A recipe: model + objective + image size. It is stored in every weights file, so the file alone is enough to use it."""
 
 import json
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from numbers import Integral
 from typing import Any
 
-import torch
 from torch import nn
 
 from colorlib.models.adversarial import Adversarial
 from colorlib.models.encoder_unet import EncoderUNet
 from colorlib.models.networks import CourseNet, UNet
 from colorlib.models.objectives import ABClassification, ABRegression, Objective, Perceptual, RGBRegression
+from colorlib.models.seeding import seeded
 from colorlib.system.errors import UsageError
 
 
@@ -37,9 +36,6 @@ OBJECTIVES: Mapping[str, Callable[..., Objective]] = {
     "perceptual": _perceptual,           # its base is a key of OBJECTIVES
     "adversarial": _adversarial,         # the same
 }
-
-# Torch has one random state for all threads: only one thread at a time may build a network from a seed.
-SEEDING_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -93,8 +89,7 @@ class Recipe:
         Raises:
             UsageError: for options that the model, or settings that the objective, does not have.
         """
-        with SEEDING_LOCK, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             try:
                 return MODELS[self.model](self.build_objective().out_channels, **self.options)
             except TypeError as error:
