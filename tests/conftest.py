@@ -15,6 +15,7 @@ from PIL import Image
 from tiny import divide, sample_photos, weights
 
 from colorlib.color import lab
+from colorlib.data import loading
 from colorlib.data.images import Images
 from colorlib.system import processor
 
@@ -55,7 +56,8 @@ def no_fake_constants() -> Iterator[None]:
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home for one test."""
+    """An empty home for one test, which has not been warned of anything."""
+    loading._warn_once.cache_clear()
     monkeypatch.setenv("COLORLIB_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
 

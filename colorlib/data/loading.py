@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -59,8 +60,8 @@ def load(name: str, split: str = "train", size: int = 32, root: str | os.PathLik
         if missing == "error":
             raise DataError(f"no {name}: {error}\nGet it with `colorlib data get {name}`, or put a copy where "
                             "data/README.md says") from error
-        warnings.warn(f"\n{'*' * 88}\nNO {name.upper()}: {error}\nThe embedded SAMPLES are used instead: a few photos, "
-                      f"enough to see everything run, too few to learn much.\n{'*' * 88}", stacklevel=2)
+        _warn_once(f"\n{'*' * 88}\nNO {name.upper()}: {error}\nThe embedded SAMPLES are used instead: a few photos, enough to see "
+                   f"everything run, too few to learn much.\nGet the data with `colorlib data get {name}`.\n{'*' * 88}")
         return _load_samples(name, split, size)
 
 
@@ -97,6 +98,12 @@ def get(name: str) -> tuple[Path, Reader]:
         if copy := find(name):
             return copy
     raise DataError("\n".join(failures) or f"{name} cannot be downloaded: give its path as root")
+
+
+@cache                               # a notebook may load a set ten times
+def _warn_once(message: str) -> None:
+    """Warn the caller of ``load``, the first time in this process."""
+    warnings.warn(message, stacklevel=3)
 
 
 def _load_samples(name: str, split: str, size: int) -> Images:

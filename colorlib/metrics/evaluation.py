@@ -125,7 +125,7 @@ def _measured(measure: Callable[[slice], Columns], model: nn.Module, images: Ima
     rows = [slice(start, start + batch_size) for start in range(0, len(images), batch_size)]
     threads = core_threads(at_once) if at_once > 1 else nullcontext(_map_and_trim)
     with eval_mode(model), threads as mapper:       # outside of the threads, each of which would end it for the others
-        return list(progress_bar(mapper(measure, rows), f"measuring {name}", total=len(rows), leave=False, unit=" batches"))
+        return list(progress_bar(mapper(measure, rows), f"measuring {name}".rstrip(), total=len(rows), leave=False, unit=" batches"))
 
 
 def _map_and_trim(measure: Callable[[slice], Columns], rows: Iterable[slice]) -> Iterator[Columns]:

@@ -140,8 +140,8 @@ def _download(name: str) -> tuple[Mapping[str, Tensor], Path]:
     from torchvision import models
 
     if paths.offline():
-        raise DataError(f"the features of {name} are not here, and COLORLIB_OFFLINE=1 forbids to download them: run "
-                        "once without it")
+        raise DataError(f"the features of {name} are not here, and COLORLIB_OFFLINE=1 forbids downloading them: "
+                        "run once without it")
     url = models.get_model_weights(name).DEFAULT.url
     path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
     try:

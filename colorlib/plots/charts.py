@@ -72,7 +72,8 @@ def loss_curves(histories: Mapping[str, Mapping[str, np.ndarray]], axes: Axes | 
     """Training loss over steps as lines, validation loss after each epoch as dots: a name -> ``Run.history``."""
     axes = axes or new_axes()
     for name, history, style in styled(histories):
-        axes.plot(history["step"], history["loss"], linewidth=1, label=f"{name}, training", **style | {"marker": ""})
+        marker = "" if len(history["step"]) > 1 else "s"                  # a line of one point would not be seen
+        axes.plot(history["step"], history["loss"], linewidth=1, label=f"{name}, training", **style | {"marker": marker})
         ends = ~np.isnan(history["valid_loss"])
         axes.plot(history["step"][ends], history["valid_loss"][ends], label=f"{name}, validation",
                   **style | {"linestyle": ""})

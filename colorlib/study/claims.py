@@ -1,8 +1,7 @@
-"""Claims about trainings, and their verdicts: paired differences by seed, with an interval."""
+"""Claims about trainings, and their verdicts: paired differences by seed, with an interval and two tests."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
@@ -13,25 +12,47 @@ from colorlib.system.errors import UsageError
 
 # What a training has besides the measures of ``evaluate`` -> its label.
 TRAINING_LABELS = {"loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
+LEVEL = 0.05         # of all tests
 BETTER = {name: measure.better for name, measure in MEASURES.items()} | dict.fromkeys(TRAINING_LABELS, "less")
 
 
-class Verdict(NamedTuple):
-    """What the trainings say about a claim."""
+@dataclass(frozen=True)
+class Verdict:
+    """What the trainings say about a claim, in two words: is its direction certain, and does its size matter?
 
-    word: str                    # confirmed, refuted, no difference that matters, or not enough evidence
-    effect: float                # how much better the variant is, in the metric's unit; below 0: worse
+    Both words are "open" where the p-value is not below ``LEVEL``. Give the p-values of ``holm`` to ask for all claims of a table at once.
+    """
+
+    effect: float                # by how much the variant is better, in the metric's unit; below 0: it is worse
     low: float                   # of the 95% interval
     high: float
     seeds: int                   # pairs of trainings
+    smallest_effect: float       # of the claim
+    p_direction: float           # p-value of a direction: the chance of so clear an effect where there is none
+    p_size: float                # p-value of a size: the chance of data that look so clearly "matters", or "negligible", where it is not
+
+    @property
+    def direction(self) -> str:
+        """Whether the variant is better: "yes", "no" if it is worse, or "open"."""
+        return ("yes" if self.effect > 0 else "no") if self.p_direction < LEVEL else "open"
+
+    @property
+    def size(self) -> str:
+        """Whether the effect, of either sign, is larger than the smallest one: "matters", "negligible" or "open"."""
+        return ("matters" if abs(self.effect) > self.smallest_effect else "negligible") if self.p_size < LEVEL else "open"
+
+    @property
+    def excluded(self) -> float:
+        """Effects larger than this, of either sign, are outside the interval."""
+        return max(abs(self.low), abs(self.high))
 
 
 @dataclass(frozen=True)
 class Claim:
-    """The claim that ``variant`` is better than ``reference`` by ``metric``; or that it is similar, or no worse.
+    """The claim that ``variant`` is better than ``reference`` by ``metric``.
 
     Raises:
-        UsageError: for an unknown metric, kind or direction.
+        UsageError: for an unknown metric or direction.
     """
 
     text: str
@@ -39,32 +60,40 @@ class Claim:
     variant: str | float                 # the name of a variant; or a number, such as the value of the truth
     reference: str | float               # the same
     smallest_effect: float               # the smallest difference that matters, in the metric's unit, chosen in advance
-    kind: str = "better"                 # or "similar" or "no worse"
     direction: str | None = None         # "more" or "less": what "better" means, if not what it means for the metric
 
     def __post_init__(self):
-        for name, value, known in [("metric", self.metric, BETTER),
-                                   ("kind", self.kind, ("better", "similar", "no worse")),
-                                   ("direction", self.direction or "more", ("more", "less"))]:
+        for name, value, known in [("metric", self.metric, BETTER), ("direction", self.direction or "more", ("more", "less"))]:
             if value not in known:
                 raise UsageError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+
+    @property
+    def variants(self) -> set[str]:
+        """Names of the variants that it compares."""
+        return {side for side in (self.variant, self.reference) if isinstance(side, str)}
 
     def judge(self, rows: Sequence[Row]) -> Verdict:
         """Judge the claim by trainings with equal seeds, whose common causes of chance cancel out.
 
-        The interval is Student's t interval for the mean of the paired differences. The claim is *confirmed* if the
-        interval is above zero and the mean at least the smallest effect, and *refuted* if the same holds below zero. If
-        the whole interval is within the smallest effect there is *no difference that matters*; otherwise *not enough
-        evidence*. "similar" is confirmed by no difference and refuted by a difference. "no worse" is confirmed if the
-        lower end of the interval is above minus the smallest effect.
+        The interval and the p-value of the direction are those of Student's t test of the paired differences. The size is tested twice.
+        It *matters* if effects up to the smallest one, of either sign, are rejected (Murphy and Myors 1999, "Testing the hypothesis
+        that treatments have negligible effects"). It is *negligible* if all larger ones are (two one-sided tests: Schuirmann 1987).
 
         Where a measure is best near a value, such as 1 for colorfulness, the difference is that of the distances from
-        it. But not for "similar": two variants may be far from the value on opposite sides.
+        it, unless the claim has a direction.
         """
-        differences = self.differences(rows)
-        mean, around = float(np.mean(differences)) if differences else np.nan, half_interval(differences)
-        low, high = mean - around, mean + around
-        return Verdict(self._word(mean, low, high), mean, low, high, len(differences))
+        differences = np.array(self.differences(rows))
+        if len(differences) < 2:
+            effect = float(differences[0]) if len(differences) else np.nan
+            return Verdict(effect, np.nan, np.nan, len(differences), self.smallest_effect, 1.0, 1.0)
+        mean, around, error, freedom = np.mean(differences), half_interval(differences), stats.sem(differences), len(differences) - 1
+        with np.errstate(divide="ignore", invalid="ignore"):         # differences that are all equal have no standard error
+            nearer, farther = ((abs(mean) + shift) / error for shift in (-self.smallest_effect, self.smallest_effect))
+            p_direction = 2 * stats.t.sf(abs(mean) / error, freedom)
+            p_matters = stats.t.sf(nearer, freedom) + stats.t.sf(farther, freedom)
+            p_negligible = stats.t.sf(-nearer, freedom)
+        return Verdict(float(mean), float(mean - around), float(mean + around), len(differences), self.smallest_effect,
+                       float(p_direction), float(min(p_matters, p_negligible)))
 
     def differences(self, rows: Sequence[Row]) -> list[float]:
         """By how much the variant is better than the reference, for each seed that both have, in the metric's unit."""
@@ -74,20 +103,22 @@ class Claim:
     def _score(self, value: float) -> float:
         """More is better."""
         better = self.direction or BETTER[self.metric]
-        if better.startswith("near ") and self.kind != "similar":
+        if better.startswith("near "):
             return -abs(value - float(better.removeprefix("near ")))
         return -value if better == "less" else value
 
-    def _word(self, mean: float, low: float, high: float) -> str:
-        if self.kind == "no worse" and low > -self.smallest_effect:
-            return "confirmed"
-        if low > -self.smallest_effect and high < self.smallest_effect:
-            return "confirmed" if self.kind == "similar" else "no difference that matters"
-        if low > 0 and mean >= self.smallest_effect:
-            return "refuted" if self.kind == "similar" else "confirmed"
-        if high < 0 and mean <= -self.smallest_effect:
-            return "refuted"
-        return "not enough evidence"
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Correct p-values for the number of tests, after Holm 1979, "A simple sequentially rejective multiple test procedure".
+
+    Those that are below a level then hold all together: the chance that one or more of them is wrong is not above the level.
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    order = np.argsort(p_values)
+    factors = np.arange(len(p_values), 0, -1)                            # the smallest of N is multiplied by N, the next by N - 1
+    corrected = np.empty_like(p_values)
+    corrected[order] = np.minimum(1, np.maximum.accumulate(p_values[order] * factors))
+    return corrected
 
 
 def half_interval(values: Sequence[float]) -> float:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from filelock import FileLock
+from torch import nn
 
 from colorlib import data
 from colorlib.data.images import Images
@@ -32,10 +33,12 @@ class Trial:
     recipe: Recipe
     config: TrainConfig
     data: str = "cifar10"
+    root: str | None = None              # of the data, as for ``load``: "folder" needs one
     num_images: int = 10_000             # to train on
     num_valid: int = 1_000               # to measure on
     measured_at: int | None = None       # pixels that pictures are shrunk to before they are compared
     missing: str = "error"               # or "samples": what to do if the data is not there, as for ``load``
+    start: Callable[[Recipe, int], nn.Module] | None = None     # network to start from, by recipe and seed, such as ``pretrained``
 
     def with_changes(self, recipe: Mapping[str, Any] | None = None, config: Mapping[str, Any] | None = None,
                      **changes: Any) -> "Trial":
@@ -96,7 +99,7 @@ def train(trial: Trial, seed: int) -> Row:
     Raises:
         KeyboardInterrupt: if it was interrupted.
     """
-    images, valid, config, path = _prepare(trial, seed)
+    images, valid, config, start, path = _prepare(trial, seed)
     make_folder(path.parent)
     with write_errors(path.parent):
         lock = FileLock(f"{path}.lock").acquire()              # another worker may have the same
@@ -106,7 +109,7 @@ def train(trial: Trial, seed: int) -> Row:
         current = (result.get("numerics"), result.get("measured_at")) == (NUMERICS, trial.measured_at)
         # A probe that was not available then may be now.
         if not current or available_probes(valid, trial.measured_at, skip=result["probes"])[0]:
-            result = _train_and_measure(trial, config, images, valid, path, result)
+            result = _train_and_measure(trial, config, images, valid, start, path, result)
             write_atomic(file, json.dumps(result).encode())
     return Row("", seed, "", f"{len(images):,} of {images.name}", path.name, result["measures"])
 
@@ -122,13 +125,15 @@ def oscillation(losses: np.ndarray) -> float:
     return float(np.abs(np.diff(last)).mean() / last.mean()) if len(last) > 1 else 0.0
 
 
-def _prepare(trial: Trial, seed: int) -> tuple[Images, Images, TrainConfig, Path]:
-    """Images to train on and to measure on, settings, and run directory of a training."""
-    images, valid = data.load_to_train(trial.data, trial.recipe.size, missing=trial.missing)
-    start = seed * trial.num_images % max(1, len(images) - trial.num_images + 1)       # others, while there are enough
-    images, valid = images[start:start + trial.num_images], valid[:trial.num_valid]
+def _prepare(trial: Trial, seed: int) -> tuple[Images, Images, TrainConfig, nn.Module | None, Path]:
+    """Images to train on and to measure on, settings, network to start from, and run directory of a training."""
+    images, valid = data.load_to_train(trial.data, trial.recipe.size, trial.root, trial.missing)
+    first = seed * trial.num_images % max(1, len(images) - trial.num_images + 1)       # others, while there are enough
+    images, valid = images[first:first + trial.num_images], valid[:trial.num_valid]
     config = replace(trial.config, seed=seed)
-    return images, valid, config, default_run_dir(trial.recipe, identity(trial.recipe, images, valid, config), config.num_epochs)
+    start = trial.start(trial.recipe, seed) if trial.start else None
+    run_identity = identity(trial.recipe, images, valid, config, start)
+    return images, valid, config, start, default_run_dir(trial.recipe, run_identity, config.num_epochs)
 
 
 def _read_result(file: Path) -> dict[str, Any]:
@@ -140,12 +145,12 @@ def _read_result(file: Path) -> dict[str, Any]:
         return {}
 
 
-def _train_and_measure(trial: Trial, config: TrainConfig, images: Images, valid: Images, path: Path,
+def _train_and_measure(trial: Trial, config: TrainConfig, images: Images, valid: Images, start: nn.Module | None, path: Path,
                        before: Mapping[str, Any]) -> dict[str, Any]:
     """Train what is left to train, and measure the last network. The result; ``before`` is an older one, or empty."""
-    fresh, start = not path.exists(), time.perf_counter()
-    run = fit(trial.recipe, images, valid, config, path)
-    seconds = time.perf_counter() - start if fresh else before.get("measures", {}).get("seconds", math.nan)
+    fresh, before_training = not path.exists(), time.perf_counter()
+    run = fit(trial.recipe, images, valid, config, path, start)
+    seconds = time.perf_counter() - before_training if fresh else before.get("measures", {}).get("seconds", math.nan)
     if not run.epochs or run.epochs[-1]["epoch"] < run.num_epochs:
         raise KeyboardInterrupt                 # fit returned early
     if not run.saved:

@@ -1,15 +1,17 @@
 """The whole study, repeated, and its tables as CSV: trainings, their curves in a few points, verdicts on the claims."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
 from pathlib import Path
+from string import ascii_lowercase
 
 import numpy as np
 import pandas as pd
 
-from colorlib.study.claims import seeds_needed
-from colorlib.study.questions import Question, all_questions, all_variants
+from colorlib.study.claims import Claim, holm, seeds_needed
+from colorlib.study.questions import Question, all_questions
 from colorlib.study.study import Row, Study, Trial, run_name
 from colorlib.system.errors import DataError, UsageError
 from colorlib.system.files import expect_writable, write_atomic
@@ -21,12 +23,13 @@ POINTS = 40          # of a curve, at most: the curves of a hundred trainings ar
 Curves = Mapping[tuple[str, int], Mapping[str, np.ndarray]]        # variant and seed -> each of CURVE_COLUMNS -> (N,)
 CURVE_COLUMNS = ["epoch", "loss", "valid_ab_mae"]
 ROW_COLUMNS = ["variant", "seed", "error", "data", "run"]
-VERDICT_COLUMNS = ["number", "report", "claim", "metric", "better", "than", "smallest_effect", "effect", "low", "high",
-                   "seeds", "verdict"]
+VERDICT_COLUMNS = ["number", "part", "report", "claim", "metric", "better", "than", "smallest_effect", "effect", "low", "high", "excluded",
+                   "seeds", "direction", "size", "p_direction", "p_size", "direction_holm", "size_holm", "ties"]
 
 
 def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | None = None,
-           executor: Executor | None = None, missing: str = "error", most_seeds: int | None = None) -> list[Row]:
+           executor: Executor | None = None, missing: str = "error", most_seeds: int | None = None,
+           questions: Mapping[int, Question] | None = None) -> list[Row]:
     """Repeat the study: train all variants that its claims need, and write the tables.
 
     Args:
@@ -37,6 +40,7 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
         executor: as for ``Study.run``.
         missing: what to do if a data set is not there, as for ``load``: "error", or "samples".
         most_seeds: then train further seeds: as many as the scatter of the first ones says are needed, and no more than these.
+        questions: other ones than the report's, by number.
 
     Returns:
         All rows of the tables; without ``out``, those of this call.
@@ -51,37 +55,39 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
     if most_seeds is not None and not 2 <= seeds <= most_seeds:
         raise UsageError(f"most_seeds is planned by the scatter of the first seeds: give 2 seeds or more, and not more than "
                          f"most_seeds; got {seeds} and {most_seeds}")
-    trials = {name: trial.with_changes(missing=missing) for name, trial in all_variants().items()}
-    variants = {name: trials[name] for question in _chosen(numbers).values() for name in question.variants}
+    questions = all_questions() if questions is None else questions
+    trials = {name: trial.with_changes(missing=missing) for question in questions.values() for name, trial in question.variants.items()}
+    chosen = _chosen(numbers, questions)
+    variants = {name: trials[name] for question in chosen.values() for name in question.variants}
+    claims = [claim for question in chosen.values() for claim in question.claims]
     if out is None:
-        return _trained(variants, numbers, seeds, most_seeds, executor, [])
+        return _trained(variants, claims, seeds, most_seeds, executor, [])
     trainings, curves = out / "trainings.csv", out / "curves.csv"
     expect_writable(trainings)                  # an error after hours of training would come too late
     kept = read_table(trainings) if trainings.exists() else []
     kept_curves = dict(read_curves(curves)) if curves.exists() else {}
     _expect_current(trainings, kept, trials)
-    rows = _trained(variants, numbers, seeds, most_seeds, executor, kept)
+    rows = _trained(variants, claims, seeds, most_seeds, executor, kept)
     together = {(row.variant, row.seed): row for row in [*kept, *rows]}
     new_curves = {key: thin_history(read_history(file)) for key, row in together.items()
                   if (file := runs_dir() / row.run / "history.csv").is_file()}
     write_curves(curves, kept_curves | new_curves)
     write_table(trainings, list(together.values()))
-    _write_csv(out / "verdicts.csv", judge(list(together.values())), digits=5)
+    _write_csv(out / "verdicts.csv", judge(list(together.values()), questions=questions), digits=5)
     return list(together.values())
 
 
-def _trained(variants: Mapping[str, Trial], numbers: Sequence[int] | None, seeds: int, most_seeds: int | None,
+def _trained(variants: Mapping[str, Trial], claims: Sequence[Claim], seeds: int, most_seeds: int | None,
              executor: Executor | None, known: Sequence[Row]) -> list[Row]:
     """Rows of the first seeds of all variants, and of further ones where they are needed."""
     rows = Study(variants, range(seeds)).run(executor, known)
     if most_seeds is None:
         return rows
     needed = dict.fromkeys(variants, seeds)
-    for question in _chosen(numbers).values():
-        for claim in question.claims:
-            if len(differences := claim.differences(rows)) > 1:
-                for name in {claim.variant, claim.reference} & needed.keys():
-                    needed[name] = max(needed[name], seeds_needed(differences, claim.smallest_effect, most_seeds))
+    for claim in claims:
+        if len(differences := claim.differences(rows)) > 1:
+            for name in claim.variants:
+                needed[name] = max(needed[name], seeds_needed(differences, claim.smallest_effect, most_seeds))
     for number in sorted(set(needed.values())):             # few seeds first: what was planned for all comes before what few need
         larger = {name: trial for name, trial in variants.items() if needed[name] >= number}
         more = Study(larger, range(number)).run(executor, [*known, *rows])
@@ -97,31 +103,53 @@ def _expect_current(trainings: Path, rows: Sequence[Row], trials: Mapping[str, T
                             "give another folder")
 
 
-def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> pd.DataFrame:
-    """Verdicts on all claims of the questions with these numbers, by default of all that were trained: the table verdicts.csv."""
-    lines, trained = [], {row.variant for row in rows}
-    for number, question in _chosen(numbers).items():
-        if numbers is None and not question.variants.keys() <= trained:
-            continue
-        for claim in question.claims:
-            word, *interval_and_seeds = claim.judge(rows)
-            lines.append([number, question.report_text, claim.text, claim.metric, claim.variant, claim.reference,
-                          claim.smallest_effect, *interval_and_seeds, word])
+def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: Mapping[int, Question] | None = None) -> pd.DataFrame:
+    """Verdicts on all claims of the questions with these numbers, by default of all that were trained: the table verdicts.csv.
+
+    Args:
+        questions: other ones than the report's, by number.
+
+    Returns:
+        A line per claim, with the fields and words of its ``Verdict``; both words again, corrected by ``holm`` for the number of claims in
+        the table; and its ties, the number of other claims that share trainings with it: what chance did to one, it did to those too.
+    """
+    claims = list(_claims(rows, numbers, all_questions() if questions is None else questions))
+    verdicts = [claim.judge(rows) for _, _, _, claim in claims]
+    directions, sizes = holm([verdict.p_direction for verdict in verdicts]), holm([verdict.p_size for verdict in verdicts])
+    lines = []
+    for (number, part, report, claim), verdict, p_direction, p_size in zip(claims, verdicts, directions, sizes, strict=True):
+        corrected = replace(verdict, p_direction=p_direction, p_size=p_size)
+        ties = sum(1 for *_, other in claims if other is not claim and other.variants & claim.variants)
+        lines.append([number, part, report, claim.text, claim.metric, claim.variant, claim.reference, claim.smallest_effect,
+                      verdict.effect, verdict.low, verdict.high, verdict.excluded, verdict.seeds, verdict.direction, verdict.size,
+                      verdict.p_direction, verdict.p_size, corrected.direction, corrected.size, ties])
     return pd.DataFrame(lines, columns=VERDICT_COLUMNS)
 
 
-def verdict_table(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> str:
-    """Text table of the verdicts, a line per claim."""
-    lines = [f"{'':3} {'claim':60} {'better by':>22}  verdict"]
-    verdicts = judge(rows, numbers)
+def verdict_table(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: Mapping[int, Question] | None = None) -> str:
+    """Text table of the verdicts of ``judge``, a line per claim."""
+    lines = [f"{'':4} {'claim':60} {'better by':>22}  seeds  direction  size"]
+    verdicts = judge(rows, numbers, questions)
     for line, repeated in zip(verdicts.itertuples(), verdicts["number"].duplicated(), strict=True):
         if line.report and not repeated:
-            lines.append(f"{line.number:3} the report: {line.report}")
+            lines.append(f"{line.number:3}  the report: {line.report}")
         effect = f"{line.effect:.3g} [{line.low:.3g}, {line.high:.3g}]"
-        lines.append(f"{line.number:3} {line.claim + ' (' + line.metric + ')':60} {effect:>22}  {line.verdict}")
+        lines.append(f"{line.number:3}{line.part:1} {line.claim + ' (' + line.metric + ')':60} {effect:>22}  {line.seeds:5}  {line.direction:9}  {line.size}")
     trained_on = sorted({row.data for row in rows if row.data}) or ["nothing"]
-    lines.append(f"trained on {'; '.join(trained_on)}. Of 95% intervals, one in twenty misses by chance.")
+    lines.append(f"trained on {'; '.join(trained_on)}. Of 95% intervals, one in twenty misses by chance; corrected for the number of claims "
+                 f"(Holm), {(verdicts['direction_holm'] != 'open').sum()} of {(verdicts['direction'] != 'open').sum()} directions and "
+                 f"{(verdicts['size_holm'] != 'open').sum()} of {(verdicts['size'] != 'open').sum()} sizes stay.")
     return "\n".join(lines)
+
+
+def _claims(rows: Sequence[Row], numbers: Sequence[int] | None, questions: Mapping[int, Question]) -> Iterator[tuple[int, str, str, Claim]]:
+    """Number and part (a, b, ...; "" if there is one), the report's words, and claim."""
+    trained = {row.variant for row in rows}
+    for number, question in _chosen(numbers, questions).items():
+        if numbers is not None or question.variants.keys() <= trained:
+            parts = ascii_lowercase if len(question.claims) > 1 else [""]
+            for part, claim in zip(parts, question.claims, strict=False):
+                yield number, part, question.report_text, claim
 
 
 def write_table(path: Path, rows: Sequence[Row]) -> None:
@@ -175,8 +203,7 @@ def thin_history(history: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name: thin[name].to_numpy() for name in CURVE_COLUMNS}
 
 
-def _chosen(numbers: Sequence[int] | None) -> dict[int, Question]:
-    questions = all_questions()
+def _chosen(numbers: Sequence[int] | None, questions: Mapping[int, Question]) -> dict[int, Question]:
     if unknown := [number for number in numbers or () if number not in questions]:
         raise UsageError(f"there is no claim {unknown[0]}: they go from 1 to {max(questions)}")
     return {number: questions[number] for number in (questions if numbers is None else numbers)}

@@ -1,10 +1,10 @@
-"""Verdicts on invented trainings: the interval against SciPy's, the words by hand."""
+"""Verdicts on invented trainings: intervals and p-values against SciPy's, the words by hand."""
 
 import numpy as np
 import pytest
 from scipy import stats
 
-from colorlib.study.claims import Claim, seeds_needed
+from colorlib.study.claims import Claim, holm, seeds_needed
 from colorlib.study.study import Row
 
 
@@ -23,24 +23,49 @@ def test_the_interval_is_students_t_of_the_paired_differences():
     assert verdict.seeds == 4
 
 
-@pytest.mark.parametrize(("values", "kind", "expected"), [
-    ([2.0, 2.1, 1.9], "better", "confirmed"),
-    ([-2.0, -2.1, -1.9], "better", "refuted"),
-    ([0.01, -0.01, 0.02], "better", "no difference that matters"),
-    ([5.0, -5.0, 1.0], "better", "not enough evidence"),
-    ([0.05, 0.05001, 0.0499], "better", "no difference that matters"),      # certain, and too small to matter
-    ([2.0, 2.1, 1.9], "similar", "refuted"),
-    ([-2.0, -2.1, -1.9], "similar", "refuted"),
-    ([0.01, -0.01, 0.02], "similar", "confirmed"),
-    ([5.0, -5.0, 1.0], "similar", "not enough evidence"),
-    ([2.0, 2.1, 1.9], "no worse", "confirmed"),
-    ([0.01, -0.01, 0.02], "no worse", "confirmed"),
-    ([-2.0, -2.1, -1.9], "no worse", "refuted"),
-    ([5.0, -5.0, 1.0], "no worse", "not enough evidence"),
+@pytest.mark.parametrize(("values", "direction", "size"), [
+    ([2.0, 2.1, 1.9], "yes", "matters"),
+    ([-2.0, -2.1, -1.9], "no", "matters"),
+    ([0.01, -0.01, 0.02], "open", "negligible"),
+    ([0.05, 0.05001, 0.0499], "yes", "negligible"),             # certain, and too small to matter
+    ([0.6, 0.5, 0.55], "yes", "open"),                          # certain, and about as large as what matters
+    ([5.0, -5.0, 1.0], "open", "open"),
+    ([2.0], "open", "open"),
+    ([0.3, 0.3, 0.3], "yes", "negligible"),
+    ([0.0, 0.0, 0.0], "open", "negligible"),
 ])
-def test_verdicts_by_hand(values, kind, expected):
-    claim = Claim("", "psnr", "a", "b", smallest_effect=0.5, kind=kind)
-    assert claim.judge(rows(a=values, b=[0.0, 0.0, 0.0])).word == expected
+def test_both_words_by_hand(values, direction, size):
+    verdict = Claim("", "psnr", "a", "b", smallest_effect=0.5).judge(rows(a=values, b=[0.0] * len(values)))
+    assert (verdict.direction, verdict.size) == (direction, size)
+
+
+def test_the_p_values_are_those_of_scipys_tests():
+    """Of the direction: the paired t test. Negligible: the larger of two one-sided tests."""
+    random = np.random.default_rng(0)
+    for _ in range(20):
+        values, references = random.normal(0.1, 0.3, 6), random.normal(0, 0.3, 6)
+        verdict = Claim("", "psnr", "a", "b", 1.0).judge(rows(a=values, b=references))
+        assert verdict.p_direction == pytest.approx(stats.ttest_rel(values, references).pvalue)
+        two_sides = [stats.ttest_1samp(values - references, side, alternative=which).pvalue for side, which in [(-1, "greater"), (1, "less")]]
+        assert verdict.p_size == pytest.approx(max(two_sides))
+        assert verdict.excluded == pytest.approx(max(abs(verdict.low), abs(verdict.high)))
+
+
+@pytest.mark.parametrize("true_effect", [-1.0, 1.0])
+def test_an_effect_at_the_border_is_called_large_or_negligible_in_one_of_twenty_studies_each(true_effect):
+    random, words = np.random.default_rng(1), []
+    for _ in range(4000):
+        words.append(Claim("", "psnr", "a", "b", 1.0).judge(rows(a=random.normal(true_effect, 1, 5), b=[0.0] * 5)).size)
+    expected, deviation = 0.05 * len(words), (0.05 * 0.95 * len(words)) ** 0.5
+    assert words.count("matters") == pytest.approx(expected, abs=3 * deviation)
+    assert words.count("negligible") < expected + 3 * deviation
+
+
+def test_holm_by_hand():
+    """.005 is multiplied by 4, .01 by 3, .03 by 2, and .04, which would be .04, must not be below the one before."""
+    assert list(holm([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert list(holm([0.5, 0.9])) == [1, 1]
+    assert len(holm([])) == 0
 
 
 def test_a_direction_that_does_not_exist_is_named():
@@ -49,30 +74,31 @@ def test_a_direction_that_does_not_exist_is_named():
 
 
 def test_less_error_is_better_and_more_psnr():
-    for metric, expected in [("ab_mae", "refuted"), ("oscillation", "refuted"), ("psnr", "confirmed")]:
+    for metric, expected in [("ab_mae", "no"), ("oscillation", "no"), ("psnr", "yes")]:
         found = Claim("", metric, "a", "b", 0.5).judge(rows(metric, a=[2.0, 2.1, 1.9], b=[0.0, 0.0, 0.0]))
-        assert found.word == expected, metric
+        assert found.direction == expected, metric
 
 
 def test_too_colorful_is_no_better_than_dull():
     """The colorfulness of the truth is 1: 1.4 is further from it than 0.7."""
     found = rows("colorfulness", vivid=[1.4, 1.41, 1.39], dull=[0.7, 0.71, 0.69])
     verdict = Claim("", "colorfulness", "vivid", "dull", 0.05).judge(found)
-    assert verdict.word == "refuted"
+    assert (verdict.direction, verdict.size) == ("no", "matters")
     assert verdict.effect == pytest.approx(-0.1)
 
 
-def test_too_colorful_is_not_similar_to_dull():
+def test_more_colorful_is_more_wherever_the_truth_is():
     found = rows("colorfulness", vivid=[1.3, 1.31, 1.29], dull=[0.7, 0.71, 0.69])
-    verdict = Claim("", "colorfulness", "vivid", "dull", 0.05, kind="similar").judge(found)
-    assert verdict.word == "refuted"
+    verdict = Claim("", "colorfulness", "vivid", "dull", 0.05, "more").judge(found)
+    assert (verdict.direction, verdict.size) == ("yes", "matters")
     assert verdict.effect == pytest.approx(0.6)
 
 
 def test_a_number_may_be_one_side():
     claim = Claim("duller", "colorfulness", 1.0, "a", 0.05, direction="more")
+    assert claim.variants == {"a"}
     verdict = claim.judge(rows("colorfulness", a=[0.5, 0.55, 0.45]))
-    assert verdict.word == "confirmed"
+    assert verdict.direction == "yes"
     assert verdict.effect == pytest.approx(0.5)
 
 
@@ -80,7 +106,6 @@ def test_seeds_that_failed_on_one_side_are_left_out():
     found = rows(a=[2.0, 2.1, 1.9], b=[0.0, 0.0, 0.0])
     found[4] = Row("b", 1, "ValueError: no", "", "", {})
     assert Claim("", "psnr", "a", "b", 0.5).judge(found).seeds == 2
-    assert Claim("", "psnr", "a", "b", 0.5).judge(rows(a=[2.0], b=[0.0])).word == "not enough evidence"
     assert Claim("", "psnr", "a", "b", 0.5).judge([]).seeds == 0
 
 
