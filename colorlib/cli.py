@@ -259,36 +259,38 @@ def comma_separated_numbers(text: str) -> list[int]:
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
-    add = _add_command(
+    command = _add_command(
         commands, "evaluate", _evaluate, "measure a trained network",
         "Measure a trained network on color photos, next to a gray copy, one mean color and the study's network.",
         "  colorlib evaluate --weights cifar --data cifar10\n"
-        "  colorlib evaluate --weights runs/first/best.safetensors --data ~/Pictures --json scores.json").add_argument
+        "  colorlib evaluate --weights runs/first/best.safetensors --data ~/Pictures --json scores.json")
+    add = command.add_argument
     add("--weights", required=True, metavar="NAME|FILE", help="weights that come with colorlib, or a safetensors file")
     add("--data", required=True, metavar="NAME|DIR", help="a data set, or any folder or zip of color photos")
     add("--split", default="test", metavar="NAME", help="split of a data set (default: %(default)s); a folder has one")
     add("--limit", type=int, metavar="N", help="measure only N photos, spread evenly")
-    add("--protocol", choices=("zhang2016", "nazeri2018"),
+    also = command.add_mutually_exclusive_group().add_argument
+    also("--fid", action="store_true", help="measure FID as well: needs torch-fidelity, and downloads 91 MB once")
+    also("--protocol", choices=("zhang2016", "nazeri2018"),
         help="measure as a paper did, at its size, and print its numbers below, with the gain over a gray copy")
     add("--json", metavar="FILE", help="write all numbers, also those of each photo, to a file")
 
 
 def _evaluate(options: argparse.Namespace) -> int:
     from colorlib.metrics import protocols, report
-    from colorlib.metrics.probes import pixel_probe
+    from colorlib.metrics.inception import fid_probe
 
     protocol = protocols.PROTOCOLS[options.protocol] if options.protocol else None
-
+    fid = {"FID": fid_probe()} if options.fid else {}           # an error after the measuring would come too late
     if options.json:
         expect_writable(expand_user(options.json))
     model, recipe = cl.load_weights(options.weights)
     images, others = report.evaluation_images(options.data, options.split, protocol.size if protocol else recipe.size, options.limit)
     print(images.source)
     colorizers = report.reference_colorizers(others) | {str(options.weights): (model, recipe.build_objective())}
-    available, missing = ({"pixels": pixel_probe()}, []) if protocol else cl.metrics.available_probes(images)
-    scores = cl.evaluate(colorizers, images, available)
+    available, missing = protocols.protocol_probes(protocol, images) if protocol else cl.metrics.available_probes(images)
+    scores = cl.evaluate(colorizers, images, available | fid)
     if options.json:
         report.write_json(options.json, scores, images)
-    table = protocols.protocol_table(protocol, scores) if protocol else "\n".join([*missing, report.score_table(scores)])
-    print(table)
+    print(*missing, protocols.protocol_table(protocol, scores) if protocol else report.score_table(scores), sep="\n")
     return 0

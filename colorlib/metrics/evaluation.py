@@ -64,8 +64,10 @@ MEASURES: Mapping[str, Measure] = {
     "recognized": Measure("recognized by a classifier", "more", ("recognized",)),
     "won_back": Measure("won back of what gray loses", "more", ("recognized", "gray_recognized", "true_recognized"),
                         lambda predicted, gray, true: (predicted - gray) / (true - gray)),
-    # A distance of two sets of features: it has no mean over images, and no interval.
+    "top1": Measure("named rightly, ImageNet (top-1)", "more", ("top1",)),
+    # Distances of two sets of features: they have no mean over images, and no interval.
     "frechet": Measure("Frechet distance, VGG16 (not FID)", "less", ("predicted_features", "actual_features")),
+    "fid": Measure("FID (Inception)", "less", ("predicted_inception", "actual_inception")),
 }
 
 
@@ -192,7 +194,8 @@ def _estimates(columns: Columns, groups: np.ndarray, seed: int, num_samples: int
     for name, (value, *sampled) in _measures(means).items():
         finite = [number for number in sampled if np.isfinite(number)] or [np.nan]
         estimates[name] = Estimate(float(value), *map(float, np.percentile(finite, [2.5, 97.5])))
-    features = [columns[name] for name in MEASURES["frechet"].columns if name in columns]
-    if features and len(groups) > 1:
-        estimates["frechet"] = Estimate(frechet(*map(torch.from_numpy, features)), np.nan, np.nan)
+    for key in ("frechet", "fid"):
+        features = [columns[name] for name in MEASURES[key].columns if name in columns]
+        if features and len(groups) > 1:
+            estimates[key] = Estimate(frechet(*map(torch.from_numpy, features)), np.nan, np.nan)
     return estimates

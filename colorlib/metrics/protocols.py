@@ -3,7 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from colorlib.data.images import Images
 from colorlib.metrics.evaluation import MEASURES, Scores
+from colorlib.metrics.imagenet import imagenet_probe
+from colorlib.metrics.probes import Probe, pixel_probe
+from colorlib.system.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class Protocol:
 PROTOCOLS = {
     "zhang2016": Protocol(
         "Zhang, Isola and Efros 2016, Colorful Image Colorization, Table 1", "10,000 validation photos of ImageNet", 256,
-        ("auc", "auc_rebalanced"),
+        ("auc", "auc_rebalanced", "top1"),
         {"gray copy": {"auc": 0.891, "auc_rebalanced": 0.580}, "Larsson et al. 2016": {"auc": 0.917}, "L2": {"auc": 0.912},
          "class": {"auc": 0.916}, "full": {"auc": 0.895, "auc_rebalanced": 0.673}}),
     "nazeri2018": Protocol(
@@ -30,15 +36,29 @@ PROTOCOLS = {
 }
 
 
+def protocol_probes(protocol: Protocol, images: Images) -> tuple[dict[str, Probe], list[str]]:
+    """What the protocol measures on these images, and a sentence for what it cannot measure here."""
+    probes, missing = {"pixels": pixel_probe()}, []
+    if "top1" in protocol.measures:
+        try:
+            probes["top-1"] = imagenet_probe(images)
+        except DataError as error:
+            missing.append(f"top-1 left out: {error}")
+    return probes, missing
+
+
 def protocol_table(protocol: Protocol, scores: Mapping[str, Scores]) -> str:
     """Text table: a row per colorizer, then the rows of the paper. In brackets the gain over the gray copy of the same photos.
 
     Args:
         scores: a colorizer -> its scores; with a row "gray copy".
     """
-    ours = {name: {key: score.values[key] for key in protocol.measures} for name, score in scores.items()}
+    ours = {name: score.values for name, score in scores.items()}
     lines = [f"{'':32}" + "".join(f"{MEASURES[key].label:>28}" for key in protocol.measures),
              *_rows(ours, protocol.measures), f"published: {protocol.paper}; {protocol.photos}", *_rows(protocol.published, protocol.measures)]
+    true = next(iter(scores.values())).per_image.get("true_top1")
+    if true is not None:
+        lines.append(f"in their true colors, {np.mean(true):.3f} of the photos are named rightly")
     if "gray copy" not in protocol.published:
         lines.append("the paper has no gray copy: its gain is not known")
     return "\n".join(lines)

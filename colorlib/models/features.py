@@ -1,6 +1,5 @@
 """Features of pretrained networks, for perceptual losses and distances."""
 
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from colorlib import color
 from colorlib.models.classifier import load_classifier
+from colorlib.models.hub import hub_weights
 from colorlib.system import paths
 from colorlib.system.errors import DataError, UsageError
 
@@ -136,24 +136,10 @@ def _copy(name: str) -> tuple[Mapping[str, Tensor], Path] | None:
 
 
 def _download(name: str) -> tuple[Mapping[str, Tensor], Path]:
-    """Download torchvision's file. It is memory-mapped where possible: the features are a tenth of VGG16's 553 MB."""
+    """Torchvision's file. It is memory-mapped where possible: the features are a tenth of VGG16's 553 MB."""
     from torchvision import models
 
-    if paths.offline():
-        raise DataError(f"the features of {name} are not here, and COLORLIB_OFFLINE=1 forbids downloading them: "
-                        "run once without it")
-    url = models.get_model_weights(name).DEFAULT.url
-    path = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            torch.hub.download_url_to_file(url, str(path), hash_prefix=path.stem.rpartition("-")[2])
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"the features of {name} cannot be downloaded to {path} ({error}): try again") from error
-    try:
-        return torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True), path
-    except Exception as error:               # torch raises many kinds for a damaged zip or pickle
-        raise DataError(f"{path} is damaged: delete it, and it is downloaded again") from error
+    return hub_weights(models.get_model_weights(name).DEFAULT.url, f"the features of {name}")
 
 
 def _lpips_package(name: str) -> tuple[Mapping[str, Tensor], Path]:

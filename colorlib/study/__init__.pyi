@@ -6,14 +6,16 @@ __all__ = [
     "Verdict",
     "all_questions",
     "base_trial",
+    "holm",
     "judge",
     "read_curves",
     "read_table",
     "repeat",
+    "seeds_needed",
     "verdict_table",
 ]
 
-from .claims import Claim, Verdict
+from .claims import Claim, Verdict, holm, seeds_needed
 from .questions import all_questions, base_trial
 from .study import Row, Study, Trial
 from .tables import judge, read_curves, read_table, repeat, verdict_table

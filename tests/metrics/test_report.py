@@ -29,7 +29,7 @@ def test_evaluate_on_the_command_line(tmp_path, capsys, home):
     written = json.loads((tmp_path / "new" / "scores.json").read_text())
     assert written["images"] == 20
     mine = written["colorizers"][str(tmp_path / "mine.safetensors")]
-    optional = {"recognized", "won_back", "lpips_alexnet", "lpips_vgg16", "frechet"}
+    optional = {"recognized", "won_back", "lpips_alexnet", "lpips_vgg16", "frechet", "fid", "top1"}
     assert set(mine["measures"]) >= set(MEASURES) - optional
     assert np.mean(mine["per_image"]["psnr"]) == pytest.approx(mine["measures"]["psnr"]["value"])
     assert f"{mine['measures']['psnr']['value']:.2f} ±" in out
