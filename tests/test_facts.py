@@ -17,7 +17,7 @@ NOT_PROSE = re.compile(r"`[^`]*`|\$[^$]*\$|\[[^\]]*\]\([^)]*\)|\b(?:18|19|20)\d\
 KNOWN = {                       # numbers of the text that no cell computes, and where they are from
     "01_data_exploration": {"60000": "photos of CIFAR-10", "50000": "its training photos", "1074": "2**30 bytes in MB", "2.3": "Mahy et al. 1994",
                             "61966": "a standard of the IEC"},
-    "02_cifar_training": {"261": "notebook 6 counts the bins"},
+    "02_cifar_training": {"261": "notebook 6 counts the bins", "44000": "photos that the weights learned from: trained/README.md"},
     "03_animals_training": {"1024": "MiB of a GiB"},
     "04_ablations": {"9.27": "gray copy, on the 1,000 photos of the study", "8.86": "one mean color, on the same", "1000": "photos of the study",
                      "10000": "photos that it trains on", "2000": "animals that it trains on", "4.4": "44,000 / 10,000", "97.5": "percent: 0.975 in the code",
