@@ -235,9 +235,10 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
     add("--claims", type=comma_separated_numbers, metavar="N,N", help="numbers of the claims, 1 to 18 (default: all)")
     add("--budget", choices=("smoke", "course", "full"), help="how much to train (default: COLORLIB_BUDGET, else course)")
     add("--seeds", type=int, default=3, metavar="N", help="trainings of each variant (default: %(default)s)")
-    add("--most-seeds", type=int, metavar="N",
-        help="then train as many more as the scatter of the first says are needed to find the smallest effect, at most N of each "
-             "variant (default: none)")
+    add("--plan", metavar="DIR",
+        help="folder with the trainings.csv of a pilot study: train as many seeds as its scatter says are needed to find the smallest "
+             "effects, and none of its own")
+    add("--most-seeds", type=int, default=12, metavar="N", help="seeds of a variant, at most, that --plan may ask for (default: %(default)s)")
     add("--missing", default="error", choices=("error", "samples"),
         help="where a data set is not there: stop, or train on the few photos that come with colorlib (default: error)")
     add("--out", required=True, metavar="DIR", help="folder for trainings.csv, curves.csv and verdicts.csv")
@@ -246,7 +247,9 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
 def _ablate(options: argparse.Namespace) -> int:
     if options.budget:
         os.environ["COLORLIB_BUDGET"] = options.budget
-    rows = cl.study.repeat(options.claims, options.seeds, expand_user(options.out), missing=options.missing, most_seeds=options.most_seeds)
+    plan = cl.study.read_table(expand_user(options.plan) / "trainings.csv") if options.plan else []
+    rows = cl.study.repeat(options.claims, options.seeds, expand_user(options.out), missing=options.missing, plan=plan,
+                           most_seeds=options.most_seeds)
     print(cl.study.verdict_table(rows, options.claims))
     failed = [f"{row.variant}, seed {row.seed}: {row.error}" for row in rows if row.error]
     print("\n".join(failed) or "all trainings finished")

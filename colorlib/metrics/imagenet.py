@@ -8,7 +8,7 @@ from torch import Tensor
 from torchvision.transforms.functional import center_crop, normalize
 
 from colorlib.data.images import Images
-from colorlib.metrics.probes import Batch, Probe
+from colorlib.metrics.probes import Batch, Probe, computed_once
 from colorlib.models.features import DEVIATION, MEAN
 from colorlib.models.hub import hub_weights
 from colorlib.system.errors import DataError
@@ -20,7 +20,7 @@ WORDNET = re.compile(r"n\d{8}")
 def imagenet_probe(images: Images) -> Probe:
     """Probe of the top-1 accuracy of torchvision's ResNet-18, which took no part in training any colorizer of this package.
 
-    (Zhang et al. took VGG-16; the gain over the gray copy is what can be compared.) Pictures are 256 px, of which it sees the middle.
+    It sees the middle 224 px. (Zhang et al. took VGG-16.)
 
     Raises:
         DataError: for classes that are not those of ImageNet, pictures below 224 px, or if the weights (45 MB, downloaded once) are not
@@ -36,15 +36,18 @@ def imagenet_probe(images: Images) -> Probe:
     network = models.resnet18(weights=None)
     try:
         network.load_state_dict(values)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise DataError(f"{path} does not hold ResNet-18: delete it, and it is downloaded again") from error
     network.eval().requires_grad_(False)
 
-    def is_right(rgb: Tensor, labels: Tensor) -> Tensor:
-        return (network(normalize(center_crop(rgb, SIDE), MEAN, DEVIATION)).argmax(1) == classes[labels]).float()
+    def named(rgb: Tensor) -> Tensor:
+        return network(normalize(center_crop(rgb, SIDE), MEAN, DEVIATION)).argmax(1)
+
+    true_named = computed_once(named)
 
     def probe(batch: Batch) -> dict[str, Tensor]:
-        return {"top1": is_right(batch.predicted, batch.labels), "true_top1": is_right(batch.actual, batch.labels)}
+        labels = classes[batch.labels]
+        return {"top1": (named(batch.predicted) == labels).float(), "true_top1": (true_named(batch.actual) == labels).float()}
     return probe
 
 

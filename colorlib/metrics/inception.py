@@ -1,9 +1,10 @@
 """FID: the Frechet distance of the standard Inception features."""
 
 import torch
+from torch import Tensor
 
 from colorlib import color
-from colorlib.metrics.probes import Batch, Probe
+from colorlib.metrics.probes import Batch, Probe, computed_once
 from colorlib.models.hub import hub_weights
 from colorlib.system.errors import DataError
 
@@ -23,11 +24,15 @@ def fid_probe() -> Probe:
     _, path = hub_weights(inception.URL_INCEPTION_V3, "the Inception features of FID")
     try:
         network = inception.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=str(path))
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise DataError(f"{path} does not hold the Inception features of FID: delete it, and it is downloaded again") from error
 
+    def features(rgb: Tensor) -> Tensor:
+        return network(color.to_uint8(rgb))[0]
+
+    of_true = computed_once(features)
+
     @torch.no_grad()
-    def probe(batch: Batch) -> dict[str, torch.Tensor]:
-        return {"predicted_inception": network(color.to_uint8(batch.predicted))[0],
-                "actual_inception": network(color.to_uint8(batch.actual))[0]}
+    def probe(batch: Batch) -> dict[str, Tensor]:
+        return {"predicted_inception": features(batch.predicted), "actual_inception": of_true(batch.actual)}
     return probe

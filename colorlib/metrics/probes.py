@@ -126,22 +126,32 @@ def recognition_probe(images: Images, size: int | None = None) -> Probe:
     if (size or images.size) < 32:
         raise DataError(f"the classifier needs pictures of 32 px or more, got {size or images.size} px")
     model = load_classifier()
-    known: dict[bytes, tuple[Tensor, Tensor]] = {}      # a hash of true pictures -> their classes in gray, and in color
 
     def predicted_class(rgb: Tensor) -> Tensor:
         return model(F.adaptive_avg_pool2d(rgb, 32)).argmax(1)
 
+    class_in_gray = computed_once(lambda actual: predicted_class(color.gray_to_rgb(color.to_gray(actual))))
+    true_class = computed_once(predicted_class)
+
     @torch.no_grad()
     def probe(batch: Batch) -> dict[str, Tensor]:
-        key = hashlib.blake2b(batch.actual.numpy().tobytes()).digest()
-        if key not in known:                            # the same for every colorizer
-            gray = color.gray_to_rgb(color.to_gray(batch.actual))
-            known[key] = predicted_class(gray), predicted_class(batch.actual)
         labels = _classifier_labels(batch.images)[batch.labels]
-        found = dict(zip(("gray_recognized", "true_recognized"), known[key], strict=True))
-        found["recognized"] = predicted_class(batch.predicted)
+        found = {"gray_recognized": class_in_gray(batch.actual), "true_recognized": true_class(batch.actual),
+                 "recognized": predicted_class(batch.predicted)}
         return {name: (classes == labels).float() for name, classes in found.items()}
     return probe
+
+
+def computed_once(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """The function, with its results kept by the content of the pictures: the true ones are the same for every colorizer."""
+    known: dict[bytes, Tensor] = {}
+
+    def remembered(rgb: Tensor) -> Tensor:
+        key = hashlib.blake2b(rgb.numpy().tobytes()).digest()
+        if key not in known:
+            known[key] = function(rgb)
+        return known[key]
+    return remembered
 
 
 # Everything that can be measured. ``evaluate`` takes those that work for the images and on this machine.

@@ -23,6 +23,8 @@ class Protocol:
     published: Mapping[str, Mapping[str, float]]       # a colorizer -> its measures; "gray copy" is one, if the paper has it
 
 
+WIDTH = 34           # of a column
+
 PROTOCOLS = {
     "zhang2016": Protocol(
         "Zhang, Isola and Efros 2016, Colorful Image Colorization, Table 1", "10,000 validation photos of ImageNet", 256,
@@ -54,7 +56,7 @@ def protocol_table(protocol: Protocol, scores: Mapping[str, Scores]) -> str:
         scores: a colorizer -> its scores; with a row "gray copy".
     """
     ours = {name: score.values for name, score in scores.items()}
-    lines = [f"{'':32}" + "".join(f"{MEASURES[key].label:>28}" for key in protocol.measures),
+    lines = [f"{'':32}" + "".join(f"{MEASURES[key].label:>{WIDTH}}" for key in protocol.measures),
              *_rows(ours, protocol.measures), f"published: {protocol.paper}; {protocol.photos}", *_rows(protocol.published, protocol.measures)]
     true = next(iter(scores.values())).per_image.get("true_top1")
     if true is not None:
@@ -66,7 +68,7 @@ def protocol_table(protocol: Protocol, scores: Mapping[str, Scores]) -> str:
 
 def _rows(rows: Mapping[str, Mapping[str, float]], measures: tuple[str, ...]) -> list[str]:
     gray = rows.get("gray copy", {})
-    return [f"{name:32}" + "".join(f"{_cell(values.get(key), gray.get(key)):>28}" for key in measures) for name, values in rows.items()]
+    return [f"{name:32}" + "".join(f"{_cell(values.get(key), gray.get(key)):>{WIDTH}}" for key in measures) for name, values in rows.items()]
 
 
 def _cell(value: float | None, gray: float | None) -> str:

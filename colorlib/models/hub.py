@@ -36,5 +36,7 @@ def hub_weights(url: str, what: str) -> tuple[Mapping[str, Tensor], Path]:
             raise DataError(f"{what} cannot be downloaded to {path} ({error}): try again") from error
     try:
         return torch.load(path, map_location="cpu", mmap=zipfile.is_zipfile(path), weights_only=True), path
+    except PermissionError as error:
+        raise DataError(f"{path} cannot be read: {error}") from error
     except Exception as error:               # torch raises many kinds for a damaged zip or pickle
         raise DataError(f"{path} is damaged: delete it, and it is downloaded again") from error

@@ -13,6 +13,7 @@ from colorlib.system.errors import UsageError
 # What a training has besides the measures of ``evaluate`` -> its label.
 TRAINING_LABELS = {"loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
 LEVEL = 0.05         # of all tests
+FAR = 1e6            # standard errors: beyond 1e9 scipy's noncentral t is NaN
 BETTER = {name: measure.better for name, measure in MEASURES.items()} | dict.fromkeys(TRAINING_LABELS, "less")
 
 
@@ -52,7 +53,7 @@ class Claim:
     """The claim that ``variant`` is better than ``reference`` by ``metric``.
 
     Raises:
-        UsageError: for an unknown metric or direction.
+        UsageError: for an unknown metric or value of ``better``, or a smallest effect that is not above zero.
     """
 
     text: str
@@ -60,12 +61,14 @@ class Claim:
     variant: str | float                 # the name of a variant; or a number, such as the value of the truth
     reference: str | float               # the same
     smallest_effect: float               # the smallest difference that matters, in the metric's unit, chosen in advance
-    direction: str | None = None         # "more" or "less": what "better" means, if not what it means for the metric
+    better: str | None = None            # "more" or "less": what is better, if not what is better for the metric
 
     def __post_init__(self):
-        for name, value, known in [("metric", self.metric, BETTER), ("direction", self.direction or "more", ("more", "less"))]:
+        for name, value, known in [("metric", self.metric, BETTER), ("better", self.better or "more", ("more", "less"))]:
             if value not in known:
                 raise UsageError(f"{name} must be one of {', '.join(known)}, got {value!r}")
+        if not self.smallest_effect > 0:
+            raise UsageError(f"smallest_effect must be above zero, got {self.smallest_effect}")
 
     @property
     def variants(self) -> set[str]:
@@ -80,7 +83,7 @@ class Claim:
         that treatments have negligible effects"). It is *negligible* if all larger ones are (two one-sided tests: Schuirmann 1987).
 
         Where a measure is best near a value, such as 1 for colorfulness, the difference is that of the distances from
-        it, unless the claim has a direction.
+        it, unless the claim says what is better.
         """
         differences = np.array(self.differences(rows))
         if len(differences) < 2:
@@ -92,8 +95,8 @@ class Claim:
             p_direction = 2 * stats.t.sf(abs(mean) / error, freedom)
             p_matters = stats.t.sf(nearer, freedom) + stats.t.sf(farther, freedom)
             p_negligible = stats.t.sf(-nearer, freedom)
-        return Verdict(float(mean), float(mean - around), float(mean + around), len(differences), self.smallest_effect,
-                       float(p_direction), float(min(p_matters, p_negligible)))
+        p_values = np.nan_to_num([p_direction, min(p_matters, p_negligible)], nan=1.0).tolist()         # NaN: all differences are the limit
+        return Verdict(float(mean), float(mean - around), float(mean + around), len(differences), self.smallest_effect, *p_values)
 
     def differences(self, rows: Sequence[Row]) -> list[float]:
         """By how much the variant is better than the reference, for each seed that both have, in the metric's unit."""
@@ -102,7 +105,7 @@ class Claim:
 
     def _score(self, value: float) -> float:
         """More is better."""
-        better = self.direction or BETTER[self.metric]
+        better = self.better or BETTER[self.metric]
         if better.startswith("near "):
             return -abs(value - float(better.removeprefix("near ")))
         return -value if better == "less" else value
@@ -123,25 +126,25 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 def half_interval(values: Sequence[float]) -> float:
     """Half the width of the 95% interval of the mean, by Student's t; NaN for fewer than two values."""
-    return float(stats.t.ppf(0.975, len(values) - 1) * stats.sem(values)) if len(values) > 1 else np.nan
+    return float(stats.t.ppf(1 - LEVEL / 2, len(values) - 1) * stats.sem(values)) if len(values) > 1 else np.nan
 
 
 def seeds_needed(differences: Sequence[float], smallest_effect: float, at_most: int, power: float = 0.8) -> int:
     """Number of seeds with which a paired t test finds the smallest effect, if there is one.
 
     With this number, a true difference as large as ``smallest_effect`` gives an interval of 95% without zero with a probability of
-    ``power``, by the noncentral t distribution (Cohen 1988). It depends on the scatter of a first few differences and not
-    on their mean, so that the interval of all seeds stays one of 95%, nearly (Stein 1945).
+    ``power``, by the noncentral t distribution (Cohen 1988), if the scatter is that of ``differences``.
 
     Args:
-        differences: two or more, from the first seeds.
+        differences: two or more, of a pilot study. Do not count its trainings in the study that is planned: a number of seeds that was
+            chosen by the same differences makes intervals too narrow.
         at_most: the answer where more would be needed.
     """
     scatter = float(np.std(differences, ddof=1))
     for seeds in range(2, at_most):
-        threshold = stats.t.ppf(0.975, seeds - 1)
-        shift = smallest_effect / scatter * seeds**0.5 if scatter else np.inf
-        if scatter == 0 or stats.nct.sf(threshold, seeds - 1, shift) + stats.nct.cdf(-threshold, seeds - 1, shift) >= power:
+        threshold = stats.t.ppf(1 - LEVEL / 2, seeds - 1)
+        shift = min(smallest_effect / scatter * seeds**0.5, FAR) if scatter else FAR
+        if stats.nct.sf(threshold, seeds - 1, shift) + stats.nct.cdf(-threshold, seeds - 1, shift) >= power:
             return seeds
     return at_most
 

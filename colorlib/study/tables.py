@@ -23,23 +23,24 @@ POINTS = 40          # of a curve, at most: the curves of a hundred trainings ar
 Curves = Mapping[tuple[str, int], Mapping[str, np.ndarray]]        # variant and seed -> each of CURVE_COLUMNS -> (N,)
 CURVE_COLUMNS = ["epoch", "loss", "valid_ab_mae"]
 ROW_COLUMNS = ["variant", "seed", "error", "data", "run"]
-VERDICT_COLUMNS = ["number", "part", "report", "claim", "metric", "better", "than", "smallest_effect", "effect", "low", "high", "excluded",
-                   "seeds", "direction", "size", "p_direction", "p_size", "direction_holm", "size_holm", "ties"]
+VERDICT_COLUMNS = ["number", "part", "report", "claim", "metric", "variant", "reference", "smallest_effect", "effect", "low", "high",
+                   "excluded", "seeds", "direction", "size", "p_direction", "p_size", "direction_holm", "size_holm", "ties"]
 
 
 def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | None = None,
-           executor: Executor | None = None, missing: str = "error", most_seeds: int | None = None,
+           executor: Executor | None = None, missing: str = "error", plan: Sequence[Row] = (), most_seeds: int = 12,
            questions: Mapping[int, Question] | None = None) -> list[Row]:
     """Repeat the study: train all variants that its claims need, and write the tables.
 
     Args:
         numbers: of the questions; by default all.
-        seeds: trainings of each variant.
+        seeds: trainings of each variant; with a plan: at least.
         out: a folder for trainings.csv (a line per training), curves.csv (some points per training) and verdicts.csv
             (a line per claim). Trainings that are in these tables are not repeated, and others in them stay.
         executor: as for ``Study.run``.
         missing: what to do if a data set is not there, as for ``load``: "error", or "samples".
-        most_seeds: then train further seeds: as many as the scatter of the first ones says are needed, and no more than these.
+        plan: rows of a pilot study. Its scatter says how many seeds each claim needs (``seeds_needed``), at most ``most_seeds``; its own
+            seeds are not used again.
         questions: other ones than the report's, by number.
 
     Returns:
@@ -47,106 +48,111 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
 
     Raises:
         DataError: if the folder holds trainings of another budget, data or version, or a damaged table.
-        UsageError: for a number that no question has, fewer than one seed, or ``most_seeds`` without two seeds to plan by.
+        UsageError: for a number that no question has, or fewer than one seed.
         WriteError: if the tables cannot be written.
     """
     if seeds < 1:
         raise UsageError(f"seeds must be 1 or more, and 2 or more for intervals, got {seeds}")
-    if most_seeds is not None and not 2 <= seeds <= most_seeds:
-        raise UsageError(f"most_seeds is planned by the scatter of the first seeds: give 2 seeds or more, and not more than "
-                         f"most_seeds; got {seeds} and {most_seeds}")
     questions = all_questions() if questions is None else questions
     trials = {name: trial.with_changes(missing=missing) for question in questions.values() for name, trial in question.variants.items()}
     chosen = _chosen(numbers, questions)
     variants = {name: trials[name] for question in chosen.values() for name in question.variants}
     claims = [claim for question in chosen.values() for claim in question.claims]
+    numbers_of_seeds = _planned(variants, claims, seeds, plan, most_seeds)
+    first_seed = 1 + max((row.seed for row in plan), default=-1)
     if out is None:
-        return _trained(variants, claims, seeds, most_seeds, executor, [])
-    trainings, curves = out / "trainings.csv", out / "curves.csv"
+        return _trained(variants, numbers_of_seeds, first_seed, executor, [])
+    trainings, curves = Path(out) / "trainings.csv", Path(out) / "curves.csv"
     expect_writable(trainings)                  # an error after hours of training would come too late
     kept = read_table(trainings) if trainings.exists() else []
     kept_curves = dict(read_curves(curves)) if curves.exists() else {}
-    _expect_current(trainings, kept, trials)
-    rows = _trained(variants, claims, seeds, most_seeds, executor, kept)
+    _expect_current(trainings, kept, variants)
+    rows = _trained(variants, numbers_of_seeds, first_seed, executor, kept)
     together = {(row.variant, row.seed): row for row in [*kept, *rows]}
     new_curves = {key: thin_history(read_history(file)) for key, row in together.items()
-                  if (file := runs_dir() / row.run / "history.csv").is_file()}
+                  if key not in kept_curves and (file := runs_dir() / row.run / "history.csv").is_file()}
     write_curves(curves, kept_curves | new_curves)
     write_table(trainings, list(together.values()))
-    _write_csv(out / "verdicts.csv", judge(list(together.values()), questions=questions), digits=5)
+    _write_csv(Path(out) / "verdicts.csv", judge(list(together.values()), questions=questions), digits=5)
     return list(together.values())
 
 
-def _trained(variants: Mapping[str, Trial], claims: Sequence[Claim], seeds: int, most_seeds: int | None,
-             executor: Executor | None, known: Sequence[Row]) -> list[Row]:
-    """Rows of the first seeds of all variants, and of further ones where they are needed."""
-    rows = Study(variants, range(seeds)).run(executor, known)
-    if most_seeds is None:
-        return rows
-    needed = dict.fromkeys(variants, seeds)
+def _planned(variants: Mapping[str, Trial], claims: Sequence[Claim], seeds: int, plan: Sequence[Row], most_seeds: int) -> dict[str, int]:
+    """Number of seeds of each variant: as many as the most demanding of its claims needs."""
+    planned = dict.fromkeys(variants, seeds)
     for claim in claims:
-        if len(differences := claim.differences(rows)) > 1:
+        if len(differences := claim.differences(plan)) > 1:
             for name in claim.variants:
-                needed[name] = max(needed[name], seeds_needed(differences, claim.smallest_effect, most_seeds))
-    for number in sorted(set(needed.values())):             # few seeds first: what was planned for all comes before what few need
-        larger = {name: trial for name, trial in variants.items() if needed[name] >= number}
-        more = Study(larger, range(number)).run(executor, [*known, *rows])
-        rows = list(({(row.variant, row.seed): row for row in rows + more}).values())
+                planned[name] = max(planned[name], seeds_needed(differences, claim.smallest_effect, most_seeds))
+    return planned
+
+
+def _trained(variants: Mapping[str, Trial], numbers_of_seeds: Mapping[str, int], first_seed: int, executor: Executor | None,
+             known: Sequence[Row]) -> list[Row]:
+    """Rows of all variants; few seeds first: what all need comes before what some need."""
+    rows, before = [], 0
+    for number in sorted(set(numbers_of_seeds.values())):
+        some = {name: trial for name, trial in variants.items() if numbers_of_seeds[name] >= number}
+        rows += Study(some, range(first_seed + before, first_seed + number)).run(executor, known)
+        before = number
     return rows
 
 
-def _expect_current(trainings: Path, rows: Sequence[Row], trials: Mapping[str, Trial]) -> None:
-    """Raise a DataError if a training in the table is not what the code would train now."""
+def _expect_current(trainings: Path, rows: Sequence[Row], variants: Mapping[str, Trial]) -> None:
+    """Raise a DataError if a training of these variants in the table is not what the code would train now."""
     for row in rows:
-        if not row.error and (row.variant not in trials or row.run != run_name(trials[row.variant], row.seed)):
+        if not row.error and row.variant in variants and row.run != run_name(variants[row.variant], row.seed):
             raise DataError(f"{trainings} holds trainings of another budget, data or version, such as {row.variant!r}, seed {row.seed}: "
                             "give another folder")
 
 
 def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: Mapping[int, Question] | None = None) -> pd.DataFrame:
-    """Verdicts on all claims of the questions with these numbers, by default of all that were trained: the table verdicts.csv.
+    """Verdicts on all claims whose variants were trained: the table verdicts.csv.
 
     Args:
+        numbers: only the lines of these questions. (All claims count for the correction.)
         questions: other ones than the report's, by number.
 
     Returns:
-        A line per claim, with the fields and words of its ``Verdict``; both words again, corrected by ``holm`` for the number of claims in
-        the table; and its ties, the number of other claims that share trainings with it: what chance did to one, it did to those too.
+        A line per claim, with the fields and words of its ``Verdict``; both words again, corrected by ``holm`` for the number of claims;
+        and its ties, the number of other claims that share trainings with it: what chance did to one, it did to those too.
     """
-    claims = list(_claims(rows, numbers, all_questions() if questions is None else questions))
-    verdicts = [claim.judge(rows) for _, _, _, claim in claims]
+    claims = list(_trained_claims(rows, all_questions() if questions is None else questions))
+    verdicts = [claim.judge(rows) for *_, claim in claims]
     directions, sizes = holm([verdict.p_direction for verdict in verdicts]), holm([verdict.p_size for verdict in verdicts])
+    runs = [{row.run for row in rows if row.variant in claim.variants and not row.error} for *_, claim in claims]
     lines = []
-    for (number, part, report, claim), verdict, p_direction, p_size in zip(claims, verdicts, directions, sizes, strict=True):
+    for (number, part, report, claim), verdict, p_direction, p_size, own in zip(claims, verdicts, directions, sizes, runs, strict=True):
         corrected = replace(verdict, p_direction=p_direction, p_size=p_size)
-        ties = sum(1 for *_, other in claims if other is not claim and other.variants & claim.variants)
-        lines.append([number, part, report, claim.text, claim.metric, claim.variant, claim.reference, claim.smallest_effect,
-                      verdict.effect, verdict.low, verdict.high, verdict.excluded, verdict.seeds, verdict.direction, verdict.size,
-                      verdict.p_direction, verdict.p_size, corrected.direction, corrected.size, ties])
-    return pd.DataFrame(lines, columns=VERDICT_COLUMNS)
+        lines.append({"number": number, "part": part, "report": report, "claim": claim.text, "metric": claim.metric, "variant": claim.variant,
+                      "reference": claim.reference, **vars(verdict), "excluded": verdict.excluded, "direction": verdict.direction,
+                      "size": verdict.size, "direction_holm": corrected.direction, "size_holm": corrected.size,
+                      "ties": sum(not own.isdisjoint(other) for other in runs) - bool(own)})
+    table = pd.DataFrame(lines, columns=VERDICT_COLUMNS)
+    return table if numbers is None else table[table["number"].isin(list(numbers))]
 
 
 def verdict_table(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: Mapping[int, Question] | None = None) -> str:
     """Text table of the verdicts of ``judge``, a line per claim."""
-    lines = [f"{'':4} {'claim':60} {'better by':>22}  seeds  direction  size"]
+    lines = [f"{'':4} {'claim':60} {'better by':>22}  seeds  direction  size        corrected"]
     verdicts = judge(rows, numbers, questions)
     for line, repeated in zip(verdicts.itertuples(), verdicts["number"].duplicated(), strict=True):
         if line.report and not repeated:
             lines.append(f"{line.number:3}  the report: {line.report}")
         effect = f"{line.effect:.3g} [{line.low:.3g}, {line.high:.3g}]"
-        lines.append(f"{line.number:3}{line.part:1} {line.claim + ' (' + line.metric + ')':60} {effect:>22}  {line.seeds:5}  {line.direction:9}  {line.size}")
+        lines.append(f"{line.number:3}{line.part:1} {line.claim + ' (' + line.metric + ')':60} {effect:>22}  {line.seeds:5}  {line.direction:9}  "
+                     f"{line.size:10}  {line.direction_holm}, {line.size_holm}")
     trained_on = sorted({row.data for row in rows if row.data}) or ["nothing"]
-    lines.append(f"trained on {'; '.join(trained_on)}. Of 95% intervals, one in twenty misses by chance; corrected for the number of claims "
-                 f"(Holm), {(verdicts['direction_holm'] != 'open').sum()} of {(verdicts['direction'] != 'open').sum()} directions and "
-                 f"{(verdicts['size_holm'] != 'open').sum()} of {(verdicts['size'] != 'open').sum()} sizes stay.")
+    lines.append(f"trained on {'; '.join(trained_on)}. Of 95% intervals, one in twenty misses by chance; corrected: for the "
+                 f"{len(judge(rows, questions=questions))} claims of all these trainings (Holm).")
     return "\n".join(lines)
 
 
-def _claims(rows: Sequence[Row], numbers: Sequence[int] | None, questions: Mapping[int, Question]) -> Iterator[tuple[int, str, str, Claim]]:
+def _trained_claims(rows: Sequence[Row], questions: Mapping[int, Question]) -> Iterator[tuple[int, str, str, Claim]]:
     """Number and part (a, b, ...; "" if there is one), the report's words, and claim."""
     trained = {row.variant for row in rows}
-    for number, question in _chosen(numbers, questions).items():
-        if numbers is not None or question.variants.keys() <= trained:
+    for number, question in questions.items():
+        if question.variants.keys() <= trained:
             parts = ascii_lowercase if len(question.claims) > 1 else [""]
             for part, claim in zip(parts, question.claims, strict=False):
                 yield number, part, question.report_text, claim

@@ -8,9 +8,10 @@ import torch
 from PIL import Image
 from torchvision import models
 
-from colorlib import data
+from colorlib import color, data
 from colorlib.metrics.evaluation import baselines, evaluate
 from colorlib.metrics.imagenet import imagenet_classes, imagenet_probe
+from colorlib.metrics.protocols import PROTOCOLS, protocol_table
 from colorlib.system.errors import DataError
 
 WEIGHTS = models.ResNet18_Weights.IMAGENET1K_V1
@@ -33,13 +34,16 @@ def network(tmp_path, monkeypatch):
 def test_a_true_photo_is_named_as_torchvisions_transforms_name_it(network):
     images = data.load("samples", "test", 256)[:6]
     pictures = [Image.fromarray(rgb) for rgb in np.asarray(images.rgb).transpose(0, 2, 3, 1)]
+    grays = [Image.fromarray(rgb) for rgb in color.to_uint8(color.gray_to_rgb(color.to_gray(color.to_tensor(images.rgb)))).permute(0, 2, 3, 1).numpy()]
     with torch.no_grad():
-        named = network(torch.stack([WEIGHTS.transforms()(picture) for picture in pictures])).argmax(1)
+        named, gray_named = (network(torch.stack([WEIGHTS.transforms()(picture) for picture in some])).argmax(1) for some in (pictures, grays))
     half_right = torch.where(torch.arange(6) < 3, named, (named + 1) % 1000)
     images = replace(images, labels=half_right.numpy(), classes=tuple(CATEGORIES))
     scores = evaluate(baselines(images), images, {"top-1": imagenet_probe(images)})["gray copy"]
     assert list(scores.per_image["true_top1"]) == [1, 1, 1, 0, 0, 0]
-    assert scores.values["top1"] == scores.per_image["top1"].mean()
+    assert list(scores.per_image["top1"]) == (gray_named == half_right).float().tolist()
+    table = protocol_table(PROTOCOLS["zhang2016"], {"gray copy": scores})
+    assert "in their true colors, 0.500 of the photos are named rightly" in table
 
 
 def test_folders_may_have_the_numbers_of_wordnet_or_words():

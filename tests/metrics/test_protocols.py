@@ -18,6 +18,7 @@ def test_gains_are_over_the_gray_copy_of_the_same_photos():
     assert rows["gray copy"] == ["0.891", "(+0.000)", "0.580", "(+0.000)", "-"], "the last of this name is the paper's"
     assert rows["full"] == ["0.895", "(+0.004)", "0.673", "(+0.093)", "-"]
     assert rows["L2"][-2:] == ["-", "-"], "numbers that we do not know"
+    assert len({len(line) for line in table.splitlines() if not line.startswith("published")}) == 1, "the columns are in line"
     assert table.index("mine") < table.index("published: Zhang") < table.index("full")
 
 

@@ -51,14 +51,21 @@ def test_the_p_values_are_those_of_scipys_tests():
         assert verdict.excluded == pytest.approx(max(abs(verdict.low), abs(verdict.high)))
 
 
-@pytest.mark.parametrize("true_effect", [-1.0, 1.0])
-def test_an_effect_at_the_border_is_called_large_or_negligible_in_one_of_twenty_studies_each(true_effect):
+@pytest.mark.parametrize(("effect", "scatter"), [(-1.0, 1.0), (1.0, 1.0), (1.0, 10.0)])
+def test_an_effect_at_the_border_is_called_large_or_negligible_in_one_of_twenty_studies_each(effect, scatter):
+    """Also where it is small compared with the scatter: a one-sided test there would call it large in one of fourteen."""
     random, words = np.random.default_rng(1), []
-    for _ in range(4000):
-        words.append(Claim("", "psnr", "a", "b", 1.0).judge(rows(a=random.normal(true_effect, 1, 5), b=[0.0] * 5)).size)
+    for _ in range(6000):
+        words.append(Claim("", "psnr", "a", "b", abs(effect)).judge(rows(a=random.normal(effect, scatter, 5), b=[0.0] * 5)).size)
     expected, deviation = 0.05 * len(words), (0.05 * 0.95 * len(words)) ** 0.5
     assert words.count("matters") == pytest.approx(expected, abs=3 * deviation)
     assert words.count("negligible") < expected + 3 * deviation
+
+
+def test_the_minimum_effect_test_by_hand():
+    """Differences 3, 4, 5: the mean is 4 and its standard error 0.577; from 1 it is 5.196 errors, from -1 8.660."""
+    verdict = Claim("", "psnr", "a", "b", 1.0).judge(rows(a=[3.0, 4.0, 5.0], b=[0.0] * 3))
+    assert verdict.p_size == pytest.approx(stats.t.sf(5.19615, 2) + stats.t.sf(8.66025, 2), rel=1e-4)
 
 
 def test_holm_by_hand():
@@ -68,9 +75,11 @@ def test_holm_by_hand():
     assert len(holm([])) == 0
 
 
-def test_a_direction_that_does_not_exist_is_named():
-    with pytest.raises(ValueError, match="direction must be one of more, less, got 'lower'"):
-        Claim("", "colorfulness", "a", "b", 0.1, direction="lower")
+def test_wrong_arguments_are_named():
+    with pytest.raises(ValueError, match="better must be one of more, less, got 'lower'"):
+        Claim("", "colorfulness", "a", "b", 0.1, better="lower")
+    with pytest.raises(ValueError, match="smallest_effect must be above zero, got -1"):
+        Claim("", "colorfulness", "a", "b", -1)
 
 
 def test_less_error_is_better_and_more_psnr():
@@ -95,7 +104,7 @@ def test_more_colorful_is_more_wherever_the_truth_is():
 
 
 def test_a_number_may_be_one_side():
-    claim = Claim("duller", "colorfulness", 1.0, "a", 0.05, direction="more")
+    claim = Claim("duller", "colorfulness", 1.0, "a", 0.05, better="more")
     assert claim.variants == {"a"}
     verdict = claim.judge(rows("colorfulness", a=[0.5, 0.55, 0.45]))
     assert verdict.direction == "yes"
@@ -126,5 +135,6 @@ def test_with_the_seeds_needed_a_simulated_effect_is_found_in_80_of_100_studies(
     assert fewer.mean() < 0.8 <= found.mean() + 0.02
 
 
-def test_differences_without_scatter_need_two_seeds():
-    assert seeds_needed([0.3, 0.3, 0.3], 0.1, at_most=12) == 2
+@pytest.mark.parametrize("scatter", [0.0, 1e-12])
+def test_differences_without_scatter_need_two_seeds(scatter):
+    assert seeds_needed([0.3, 0.3 + scatter, 0.3 - scatter], 0.1, at_most=12) == 2
