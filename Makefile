@@ -70,5 +70,5 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(v < (3, 10) and f"colorlib needs Python 3.10 or newer, $(PYTHON) is {v.major}.{v.minor}: make PYTHON=python3.12")'
 	$(PYTHON) -m venv .venv
 	$(if $(TORCH_INDEX),$(BIN)/pip install --quiet torch torchvision --index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --editable '.[dev,test,hub,heic,scans,video,measures,encoder,cluster,app,browser,book,grade]'
+	$(BIN)/pip install --quiet --editable '.[dev,test,hub,heic,scans,video,measures,fid,encoder,cluster,app,browser,book,grade]'
 	@touch $@
