@@ -10,9 +10,11 @@ import numpy as np
 import psutil
 import pytest
 import torch
+from collection import fill
 from PIL import Image
 
 from colorlib.models.recipe import Recipe
+from colorlib.system.errors import DataError
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
@@ -33,6 +35,20 @@ def test_each_says_what_it_is_for(name, load, monkeypatch, capsys):
             main()
         assert ended.value.code == 0
         assert "usage: " in capsys.readouterr().out
+
+
+def test_claims_about_photos_compare_equal_work_on_enough_photos(load, home, tmp_path, monkeypatch):
+    claims = load("photo_claims")
+    fill(tmp_path / "few", 20)
+    with pytest.raises(DataError, match=r"few has \d+ photos to train on: 30,000 are needed"):
+        claims.photo_questions(str(tmp_path / "few"))
+    monkeypatch.setattr(claims, "NUMBERS", {"1,000": 2, "10,000": 4, "30,000": 12})
+    monkeypatch.setattr(claims, "SEEN", 12)
+    questions = claims.photo_questions(str(tmp_path / "few"))
+    trials = {name: trial for question in questions.values() for name, trial in question.variants.items()}
+    assert {trial.num_images * trial.config.num_epochs for trial in trials.values()} == {12}
+    assert {name for name, trial in trials.items() if trial.start is None} == {"new, 1,000", "new, 10,000", "new, 30,000"}
+    assert {claim.variants <= set(trials) for question in questions.values() for claim in question.claims} == {True}
 
 
 def test_both_loops_that_are_timed_go_on_into_the_second_epoch(load):

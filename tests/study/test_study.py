@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import skimage.color
 import torch
+from collection import fill
 
 from colorlib import data
 from colorlib.data.images import Images
@@ -21,6 +22,7 @@ from colorlib.metrics.evaluation import QUICK, evaluate
 from colorlib.models.networks import Constant
 from colorlib.models.objectives import ABRegression
 from colorlib.models.recipe import Recipe
+from colorlib.models.weights import load_weights
 from colorlib.study import study as study_module
 from colorlib.study.study import Row, Study, Trial, oscillation
 from colorlib.study.tables import read_curves, read_table, thin_history, write_curves, write_table
@@ -52,6 +54,21 @@ def test_a_study_has_a_row_for_each_variant_and_seed_and_trains_nothing_twice(ho
     assert rows[0].measures["loss"] == pytest.approx(np.asarray(history(rows[0])["loss"])[-1])
     monkeypatch.setattr(study_module, "fit", None)
     assert Study(VARIANTS, (0, 1)).run() == rows
+
+
+def test_a_trial_may_have_photos_of_its_own_and_a_network_to_start_from(home, tmp_path):
+    """With steps of nearly nothing the weights stay those of the network that was given, which depends on the seed."""
+    fill(tmp_path / "mine", 60)
+    trial = BASE.with_changes(config={"lr": 1e-12}, data="folder", root=str(tmp_path / "mine"), num_images=32, num_valid=4,
+                              start=lambda recipe, seed: recipe.build_model(seed + 70))
+    rows = Study({"": trial}, (0, 1)).run()
+    assert [row.error for row in rows] == ["", ""]
+    assert all(row.data == "32 of folder" for row in rows)
+    for seed, row in enumerate(rows):
+        network, recipe = load_weights(runs_dir() / row.run / "best.safetensors")
+        found, given, new = (next(model.parameters()) for model in (network, recipe.build_model(seed + 70), recipe.build_model(seed)))
+        assert torch.allclose(found, given, atol=1e-6)
+        assert not torch.allclose(found, new, atol=1e-2)
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "7", '{"measures": {}}'])
