@@ -25,7 +25,6 @@ from colorlib.training.config import TrainConfig
 from colorlib.training.identity import NUMERICS, default_run_dir, identity
 from colorlib.training.loop import fit
 
-
 SLOW = ("recognition",)          # probes that take as long as all others together, and that no claim needs
 
 

@@ -241,7 +241,7 @@ def test_tables_keep_every_row_and_curve(tmp_path):
 
 SWEEP = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path[:0] = {folders!r}
 from test_study import VARIANTS
 from colorlib.study.study import Study
 if __name__ == "__main__":
@@ -252,7 +252,7 @@ if __name__ == "__main__":
 def test_killed_again_and_again_it_finishes_with_the_same_table(home, tmp_path, monkeypatch):
     expected = without_seconds(Study(VARIANTS, (0, 1)).run())
     monkeypatch.setenv("COLORLIB_HOME", str(tmp_path / "other"))
-    command = [sys.executable, "-c", SWEEP.format(tests=str(Path(__file__).parent))]
+    command = [sys.executable, "-c", SWEEP.format(folders=[str(folder) for folder in Path(__file__).parents[:2]])]
     for finished in (0, 1, 2):
         sweep = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         while len(list((tmp_path / "other" / "runs").glob("*/result.json"))) <= finished and sweep.poll() is None:
