@@ -1,8 +1,8 @@
 """Claims about networks for photos, each with several seeds: the encoder, more photos, hints and old photos in training.
 
-All are one U-Net at 64 px with L1 on a and b, a small stand-in for the weights ``photos``. Every training sees the same number of photos in
-all, so a small collection is seen more often. Needs a folder or zip of 30,000 photos to train on, and the extra ``encoder``. After a kill, the same command
-continues.
+All are one U-Net at 64 px with L1 on a and b, a small stand-in for the weights ``photos``. Every training sees the same number of
+photos in all, so a small collection is seen more often. Needs a folder or zip of 30,000 photos to train on, and the extra
+``encoder``. After a kill, the same command continues.
 
     python benchmarks/photo_claims.py PHOTOS --out TABLES --seeds 5
 """

@@ -1,7 +1,8 @@
 """Probes: functions that measure a batch of pictures, each a group of measures with the same needs."""
 
 import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -171,10 +172,15 @@ def available_probes(images: Images, size: int | None = None,
         size: as for ``evaluate``.
         skip: names of probes that are not needed.
     """
+    return working_probes({name: partial(build, images, size) for name, build in _PROBES.items() if name not in skip})
+
+
+def working_probes(builders: Mapping[str, Callable[[], Probe]]) -> tuple[dict[str, Probe], list[str]]:
+    """The probes that can be built here, and a sentence for each of the others."""
     probes, missing = {}, []
-    for name in [name for name in _PROBES if name not in skip]:
+    for name, build in builders.items():
         try:
-            probes[name] = _PROBES[name](images, size)
+            probes[name] = build()
         except DataError as error:
             missing.append(f"{name} left out: {error}")
     return probes, missing

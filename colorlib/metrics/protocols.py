@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from colorlib.data.images import Images
 from colorlib.metrics.evaluation import MEASURES, Scores
 from colorlib.metrics.imagenet import imagenet_probe
-from colorlib.metrics.probes import Probe, pixel_probe
-from colorlib.system.errors import DataError
+from colorlib.metrics.probes import Probe, pixel_probe, working_probes
 
 
 @dataclass(frozen=True)
@@ -40,13 +40,8 @@ PROTOCOLS = {
 
 def protocol_probes(protocol: Protocol, images: Images) -> tuple[dict[str, Probe], list[str]]:
     """What the protocol measures on these images, and a sentence for what it cannot measure here."""
-    probes, missing = {"pixels": pixel_probe()}, []
-    if "top1" in protocol.measures:
-        try:
-            probes["top-1"] = imagenet_probe(images)
-        except DataError as error:
-            missing.append(f"top-1 left out: {error}")
-    return probes, missing
+    top1 = {"top-1": partial(imagenet_probe, images)} if "top1" in protocol.measures else {}
+    return working_probes({"pixels": pixel_probe} | top1)
 
 
 def protocol_table(protocol: Protocol, scores: Mapping[str, Scores]) -> str:

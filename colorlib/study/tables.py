@@ -54,15 +54,15 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
     if seeds < 1:
         raise UsageError(f"seeds must be 1 or more, and 2 or more for intervals, got {seeds}")
     questions = all_questions() if questions is None else questions
-    trials = {name: trial.with_changes(missing=missing) for question in questions.values() for name, trial in question.variants.items()}
     chosen = _chosen(numbers, questions)
-    variants = {name: trials[name] for question in chosen.values() for name in question.variants}
+    variants = {name: trial.with_changes(missing=missing) for question in chosen.values() for name, trial in question.variants.items()}
     claims = [claim for question in chosen.values() for claim in question.claims]
     numbers_of_seeds = _planned(variants, claims, seeds, plan, most_seeds)
     first_seed = 1 + max((row.seed for row in plan), default=-1)
     if out is None:
         return _trained(variants, numbers_of_seeds, first_seed, executor, [])
-    trainings, curves = Path(out) / "trainings.csv", Path(out) / "curves.csv"
+    out = Path(out)
+    trainings, curves = out / "trainings.csv", out / "curves.csv"
     expect_writable(trainings)                  # an error after hours of training would come too late
     kept = read_table(trainings) if trainings.exists() else []
     kept_curves = dict(read_curves(curves)) if curves.exists() else {}
@@ -73,7 +73,7 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
                   if key not in kept_curves and (file := runs_dir() / row.run / "history.csv").is_file()}
     write_curves(curves, kept_curves | new_curves)
     write_table(trainings, list(together.values()))
-    _write_csv(Path(out) / "verdicts.csv", judge(list(together.values()), questions=questions), digits=5)
+    _write_csv(out / "verdicts.csv", judge(list(together.values()), questions=questions), digits=5)
     return list(together.values())
 
 
@@ -116,8 +116,13 @@ def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: 
     Returns:
         A line per claim, with the fields and words of its ``Verdict``; both words again, corrected by ``holm`` for the number of claims;
         and its ties, the number of other claims that share trainings with it: what chance did to one, it did to those too.
+
+    Raises:
+        UsageError: for a number that no question has.
     """
-    claims = list(_trained_claims(rows, all_questions() if questions is None else questions))
+    questions = all_questions() if questions is None else questions
+    chosen = _chosen(numbers, questions)
+    claims = list(_trained_claims(rows, questions))
     verdicts = [claim.judge(rows) for *_, claim in claims]
     directions, sizes = holm([verdict.p_direction for verdict in verdicts]), holm([verdict.p_size for verdict in verdicts])
     runs = [{row.run for row in rows if row.variant in claim.variants and not row.error} for *_, claim in claims]
@@ -129,13 +134,14 @@ def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: 
                       "size": verdict.size, "direction_holm": corrected.direction, "size_holm": corrected.size,
                       "ties": sum(not own.isdisjoint(other) for other in runs) - bool(own)})
     table = pd.DataFrame(lines, columns=VERDICT_COLUMNS)
-    return table if numbers is None else table[table["number"].isin(list(numbers))]
+    return table[table["number"].isin(list(chosen))]
 
 
 def verdict_table(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: Mapping[int, Question] | None = None) -> str:
     """Text table of the verdicts of ``judge``, a line per claim."""
     lines = [f"{'':4} {'claim':60} {'better by':>22}  seeds  direction  size        corrected"]
-    verdicts = judge(rows, numbers, questions)
+    questions = all_questions() if questions is None else questions
+    verdicts, num_claims = judge(rows, numbers, questions), len(list(_trained_claims(rows, questions)))
     for line, repeated in zip(verdicts.itertuples(), verdicts["number"].duplicated(), strict=True):
         if line.report and not repeated:
             lines.append(f"{line.number:3}  the report: {line.report}")
@@ -143,8 +149,8 @@ def verdict_table(rows: Sequence[Row], numbers: Sequence[int] | None = None, que
         lines.append(f"{line.number:3}{line.part:1} {line.claim + ' (' + line.metric + ')':60} {effect:>22}  {line.seeds:5}  {line.direction:9}  "
                      f"{line.size:10}  {line.direction_holm}, {line.size_holm}")
     trained_on = sorted({row.data for row in rows if row.data}) or ["nothing"]
-    lines.append(f"trained on {'; '.join(trained_on)}. Of 95% intervals, one in twenty misses by chance; corrected: for the "
-                 f"{len(judge(rows, questions=questions))} claims of all these trainings (Holm).")
+    lines.append(f"trained on {'; '.join(trained_on)}. Of 95% intervals, one in twenty misses by chance; corrected: for the {num_claims} "
+                 "claims of all these trainings (Holm).")
     return "\n".join(lines)
 
 
