@@ -238,7 +238,7 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
     add("--plan", metavar="DIR",
         help="folder with the trainings.csv of a pilot study: train as many seeds as its scatter says are needed to find the smallest "
              "effects, and none of its own")
-    add("--most-seeds", type=int, default=12, metavar="N", help="seeds of a variant, at most, that --plan may ask for (default: %(default)s)")
+    add("--most-seeds", type=int, metavar="N", help="seeds of a variant, at most, that --plan may ask for (default: 12)")
     add("--missing", default="error", choices=("error", "samples"),
         help="where a data set is not there: stop, or train on the few photos that come with colorlib (default: error)")
     add("--out", required=True, metavar="DIR", help="folder for trainings.csv, curves.csv and verdicts.csv")
@@ -247,9 +247,11 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
 def _ablate(options: argparse.Namespace) -> int:
     if options.budget:
         os.environ["COLORLIB_BUDGET"] = options.budget
+    if options.most_seeds and not options.plan:
+        raise UsageError("--most-seeds limits what --plan asks for: give both, or --seeds")
     plan = cl.study.read_table(expand_user(options.plan) / "trainings.csv") if options.plan else []
     rows = cl.study.repeat(options.claims, options.seeds, expand_user(options.out), missing=options.missing, plan=plan,
-                           most_seeds=options.most_seeds)
+                           most_seeds=options.most_seeds or 12)
     print(cl.study.verdict_table(rows, options.claims))
     failed = [f"{row.variant}, seed {row.seed}: {row.error}" for row in rows if row.error]
     print("\n".join(failed) or "all trainings finished")
@@ -281,10 +283,9 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
 
 def _evaluate(options: argparse.Namespace) -> int:
     from colorlib.metrics import protocols, report
-    from colorlib.metrics.inception import fid_probe
 
     protocol = protocols.PROTOCOLS[options.protocol] if options.protocol else None
-    fid = {"FID": fid_probe()} if options.fid else {}           # an error after the measuring would come too late
+    fid = {"FID": cl.metrics.fid_probe()} if options.fid else {}           # an error after the measuring would come too late
     if options.json:
         expect_writable(expand_user(options.json))
     model, recipe = cl.load_weights(options.weights)

@@ -17,6 +17,7 @@ __all__ = [
     "bradley_terry",
     "by_class",
     "evaluate",
+    "fid_probe",
     "frechet",
     "load_lpips",
     "measures_from_means",
@@ -28,6 +29,7 @@ __all__ = [
 ]
 
 from .evaluation import MEASURES, QUICK, Estimate, Scores, baselines, by_class, evaluate, measures_from_means
+from .inception import fid_probe
 from .perceptual import LPIPS, frechet, load_lpips
 from .pixels import ab_auc, ab_distance, ab_mae, ab_mse, accuracy, psnr, rgb_mae
 from .preference import Answer, Preference, bradley_terry, read_answers

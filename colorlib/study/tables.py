@@ -24,7 +24,7 @@ Curves = Mapping[tuple[str, int], Mapping[str, np.ndarray]]        # variant and
 CURVE_COLUMNS = ["epoch", "loss", "valid_ab_mae"]
 ROW_COLUMNS = ["variant", "seed", "error", "data", "run"]
 VERDICT_COLUMNS = ["number", "part", "report", "claim", "metric", "variant", "reference", "smallest_effect", "effect", "low", "high",
-                   "excluded", "seeds", "direction", "size", "p_direction", "p_size", "direction_holm", "size_holm", "ties"]
+                   "excluded", "seeds", "failed", "direction", "size", "p_direction", "p_size", "direction_holm", "size_holm", "ties"]
 
 
 def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | None = None,
@@ -115,7 +115,8 @@ def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: 
 
     Returns:
         A line per claim, with the fields and words of its ``Verdict``; both words again, corrected by ``holm`` for the number of claims;
-        and its ties, the number of other claims that share trainings with it: what chance did to one, it did to those too.
+        its ties, the number of other claims that share trainings with it: what chance did to one, it did to those too; and the number
+        of its trainings that failed, such as by diverging: the verdict is one of the others only.
 
     Raises:
         UsageError: for a number that no question has.
@@ -129,8 +130,9 @@ def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: 
     lines = []
     for (number, part, report, claim), verdict, p_direction, p_size, own in zip(claims, verdicts, directions, sizes, runs, strict=True):
         corrected = replace(verdict, p_direction=p_direction, p_size=p_size)
+        failed = sum(bool(row.error) for row in rows if row.variant in claim.variants)
         lines.append({"number": number, "part": part, "report": report, "claim": claim.text, "metric": claim.metric, "variant": claim.variant,
-                      "reference": claim.reference, **vars(verdict), "excluded": verdict.excluded, "direction": verdict.direction,
+                      "reference": claim.reference, **vars(verdict), "excluded": verdict.excluded, "failed": failed, "direction": verdict.direction,
                       "size": verdict.size, "direction_holm": corrected.direction, "size_holm": corrected.size,
                       "ties": sum(not own.isdisjoint(other) for other in runs) - bool(own)})
     table = pd.DataFrame(lines, columns=VERDICT_COLUMNS)
@@ -146,8 +148,9 @@ def verdict_table(rows: Sequence[Row], numbers: Sequence[int] | None = None, que
         if line.report and not repeated:
             lines.append(f"{line.number:3}  the report: {line.report}")
         effect = f"{line.effect:.3g} [{line.low:.3g}, {line.high:.3g}]"
+        failed = f"; {line.failed} failed" if line.failed else ""
         lines.append(f"{line.number:3}{line.part:1} {line.claim + ' (' + line.metric + ')':60} {effect:>22}  {line.seeds:5}  {line.direction:9}  "
-                     f"{line.size:10}  {line.direction_holm}, {line.size_holm}")
+                     f"{line.size:10}  {line.direction_holm}, {line.size_holm}{failed}")
     trained_on = sorted({row.data for row in rows if row.data}) or ["nothing"]
     lines.append(f"trained on {'; '.join(trained_on)}. Of 95% intervals, one in twenty misses by chance; corrected: for the {num_claims} "
                  "claims of all these trainings (Holm).")

@@ -29,9 +29,10 @@ def test_a_paper_without_a_gray_copy_says_so():
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_on_the_command_line_photos_have_the_size_of_the_paper(capsys, home):
-    assert main(["evaluate", "--weights", "cifar", "--data", "samples", "--limit", "2", "--protocol", "zhang2016"]) == 0
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_on_the_command_line_photos_have_the_size_of_the_paper(name, capsys, home):
+    assert main(["evaluate", "--weights", "cifar", "--data", "samples", "--limit", "2", "--protocol", name]) == 0
     out = capsys.readouterr().out
-    assert "at 256 px" in out
-    assert "top-1 left out: top-1 needs photos in folders named by the classes of ImageNet" in out
+    assert f"at {PROTOCOLS[name].size} px" in out
+    assert ("top-1 left out: top-1 needs photos in folders named by the classes of ImageNet" in out) == (name == "zhang2016")
     assert out.index("cifar ") < out.index("published: ")

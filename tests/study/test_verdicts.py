@@ -64,6 +64,15 @@ def test_ties_are_counted_by_hand(monkeypatch):
     assert list(found["ties"]) == [2, 6, 6, 0, 5, 5]
 
 
+def test_a_training_that_diverged_is_counted_and_told(monkeypatch):
+    monkeypatch.setenv("COLORLIB_BUDGET", "full")
+    rows = [Row(name, seed, "", "", "", {"ab_mae": value + 0.01 * seed}) for name, value in (("study", 9.0), ("no bias", 9.5)) for seed in range(4)]
+    rows[-1] = Row("no bias", 3, "RunError: the loss is inf at step 14", "", "", {})
+    line = study.judge(rows, [2]).iloc[0]
+    assert (line["seeds"], line["failed"], line["direction"]) == (3, 1, "yes")
+    assert study.verdict_table(rows, [2]).splitlines()[2].endswith("; 1 failed")
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_ablate_on_the_command_line(home, tmp_path, capsys):
     command = ["ablate", "--claims", "10,11", "--budget", "smoke", "--seeds", "2", "--missing", "samples",
@@ -137,3 +146,4 @@ def test_a_pilot_study_says_how_many_seeds_are_trained_and_is_not_counted(home, 
                "--out", str(tmp_path / "out")]
     assert main(command) == 1, "a training failed"
     assert {row.seed for row in read_table(tmp_path / "out" / "trainings.csv")} == {3, 4}
+    assert main(["ablate", "--most-seeds", "5", "--out", str(tmp_path / "out")]) == 2, "of which plan?"
