@@ -14,9 +14,9 @@ from PIL import Image
 from colorlib.colorize.animations import ANIMATED, color_animation, is_animation
 from colorlib.colorize.colorizer import Colorizer, check_saturation, checked_size, gray_copy
 from colorlib.colorize.deep_files import DEEP_FORMATS, encode_deep
-from colorlib.colorize.films.coloring import LOOKED_AT, color_film
+from colorlib.colorize.films.coloring import color_film, is_in_color
 from colorlib.colorize.films.parts import parts_folder
-from colorlib.colorize.films.reading import is_film, open_film
+from colorlib.colorize.films.reading import is_film
 from colorlib.colorize.formats import EXTENSIONS, MAX_SIDE, as_format, encode, format_of
 from colorlib.colorize.hints import Hint, checked
 from colorlib.colorize.inputs import COPIES, MAX_BYTES
@@ -201,7 +201,7 @@ def summary_line(outcomes: list[Outcome]) -> str:
 def _color_film(source: Path, target: Path, colorizer: Colorizer, options: ColorizeOptions) -> Outcome:
     if options.hints or options.compare or len(options.sizes) > 1:
         return Outcome(source, "failed", "hints and comparisons are for photos, and this is a film")
-    if options.only_gray and any(has_colors(frame.image) for frame in open_film(source).some(LOOKED_AT)):
+    if options.only_gray and is_in_color(source):
         return Outcome(source, "skipped", "in color already")
     make_folder(target.parent)
     colorizer = colorizer.at_size(options.sizes[0]) if options.sizes else colorizer

@@ -6,16 +6,17 @@ from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
+from PIL.ExifTags import Base as Tag
 
-from colorlib.colorize.formats import METADATA, XMP_IN_TIFF, encode
-from colorlib.data.metadata import IPTC_IN_TIFF, Metadata
+from colorlib.colorize.formats import METADATA, encode
+from colorlib.data.metadata import Metadata
 from colorlib.system.errors import PictureError
 
 DEEP_FORMATS = ("png", "tiff")
 SIGNATURE, HEADER = 8, 33                # bytes of a PNG before its first chunk, and with that
 PIXELS_AND_ENDS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 TEXT, BYTES, UNDEFINED = 2, 1, 7                                         # types of tags in TIFF 6.0
-TYPES = {XMP_IN_TIFF: BYTES, IPTC_IN_TIFF: UNDEFINED}                    # all others are text
+TYPES = {Tag.XMLPacket: BYTES, Tag.IPTCNAA: UNDEFINED}                  # all others are text
 
 
 def encode_deep(pixels: np.ndarray, photo: Image.Image, file_format: str, name: str, metadata: Metadata) -> bytes:

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, PngImagePlugin
+from PIL.ExifTags import Base as Tag
 
 from colorlib.data.decode import readable_formats
-from colorlib.data.metadata import EXIF_FOLDERS, IPTC_IN_PHOTOSHOP, IPTC_IN_TIFF, Metadata
+from colorlib.data.metadata import EXIF_FOLDERS, IPTC_IN_PHOTOSHOP, Metadata
 from colorlib.system.errors import PictureError
 
 EXTENSIONS = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tif"}
@@ -21,7 +22,6 @@ ALIASES = {"jpg": "jpeg", "tif": "tiff", "mpo": "jpeg"}         # an MPO is a JP
 MAX_SIDE = {"jpeg": 65_500, "webp": 16_383}              # pixels
 MAX_SEGMENT = 65_533         # bytes in one segment of a JPEG
 MAX_XMP = 65_504             # and of XMP in it
-DESCRIPTION, XMP_IN_TIFF = 270, 700
 
 
 def as_format(name: str) -> str:
@@ -98,7 +98,7 @@ def _in_webp(metadata: Metadata) -> dict[str, Any]:
 def _in_tiff(metadata: Metadata) -> dict[str, Any]:
     """A TIFF that is compressed cannot hold folders of tags, such as that of the place: these are in the XMP."""
     tags = {tag: value for tag, value in _with_description(metadata).items() if tag not in EXIF_FOLDERS}
-    tags |= {number: part for number, part in ((XMP_IN_TIFF, metadata.xmp), (IPTC_IN_TIFF, metadata.iptc)) if part}
+    tags |= {number: part for number, part in ((Tag.XMLPacket, metadata.xmp), (Tag.IPTCNAA, metadata.iptc)) if part}
     return {"tiffinfo": {tag: value for tag, value in tags.items() if _is_writable(tag, value)}} | _resolution(metadata)
 
 
@@ -116,8 +116,8 @@ def _joined(texts: Mapping[str, str]) -> str:
 
 def _with_description(metadata: Metadata) -> Image.Exif:
     """EXIF with titles and comments as the description, if there is no other."""
-    if metadata.texts and DESCRIPTION not in metadata.exif:
-        metadata.exif[DESCRIPTION] = _joined(metadata.texts).encode()
+    if metadata.texts and Tag.ImageDescription not in metadata.exif:
+        metadata.exif[Tag.ImageDescription] = _joined(metadata.texts).encode()
     return metadata.exif
 
 

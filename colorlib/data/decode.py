@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
+from PIL.ExifTags import Base as Tag
 
 from colorlib.data.depth import DARK_PICTURE, eight_bit
 from colorlib.data.kinds import why_unknown
@@ -26,7 +27,7 @@ REMARKS = {SEVERAL_PICTURES, LARGEST_PICTURE, DARK_PICTURE}    # changes that a 
 # Peak memory while decoding, as a multiple of the decoded picture, by format or mode (measured).
 MEMORY_FACTORS = {"WEBP": 4, "AVIF": 2.5, "HEIF": 2.5, "P": 1.5, "PA": 1.5, "I": 1.75, "I;16": 1.5, "I;16B": 1.5}
 BYTES = 4                    # a pixel, in Pillow's memory
-# What undoes each orientation of EXIF 2.3 (tag 274).
+# What undoes each orientation of EXIF 2.3.
 TRANSPOSITIONS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
     5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
@@ -196,7 +197,7 @@ def _upright(image: Image.Image, changes: list[str]) -> Image.Image:
     Not ``ImageOps.exif_transpose``: it rewrites the tags, and raises where one of them is odd.
     """
     try:
-        orientation = image.getexif().get(274)
+        orientation = image.getexif().get(Tag.Orientation)
     except (SyntaxError, ValueError, TypeError, LookupError, OSError, struct.error):
         changes.append("unusable EXIF ignored")
         return image

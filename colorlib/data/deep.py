@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from PIL import Image
+from PIL.ExifTags import Base as Tag
 
 from colorlib import color
 from colorlib.data.decode import TRANSPOSITIONS
@@ -18,7 +19,7 @@ from colorlib.data.depth import white_level
 from colorlib.data.tiff import TIFF, largest_page, opened, page_pixels
 
 PNG, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24         # how a file begins, and which byte is the number of bits
-BITS, ORIENTATION, WHITE = 258, 274, 2**16 - 1
+WHITE = 2**16 - 1
 ASSOCIATED = 1               # of the tag ExtraSamples
 STRIP = 2**20                # pixels that are converted at a time
 BYTES = 12                   # a pixel, without those of the file: the photo in 8 bits, gray levels, the result
@@ -74,7 +75,7 @@ def gray_levels(data: bytes, max_bytes: int) -> np.ndarray | None:
 
 def _bits_by_pillow(data: bytes) -> int:
     with Image.open(io.BytesIO(data)) as image:
-        return max(image.tag_v2.get(BITS, (1,)))
+        return max(image.tag_v2.get(Tag.BitsPerSample, (1,)))
 
 
 def _bits_by_tifffile(data: bytes) -> int:
@@ -88,7 +89,7 @@ def _png(data: bytes, max_bytes: int) -> DeepPixels | None:
     with Image.open(io.BytesIO(data)) as image:
         if (BYTES + 2 * len(image.getbands())) * image.width * image.height > max_bytes:
             return None
-        orientation, profile = image.getexif().get(ORIENTATION, 1), image.info.get("icc_profile", b"")
+        orientation, profile = image.getexif().get(Tag.Orientation, 1), image.info.get("icc_profile", b"")
     pixels = imagecodecs.png_decode(data)
     return DeepPixels(pixels.reshape(*pixels.shape[:2], -1), WHITE, profile, orientation)
 
@@ -101,7 +102,7 @@ def _tiff(data: bytes, max_bytes: int) -> DeepPixels | None:
         if BYTES * page.imagewidth * page.imagelength + page.nbytes > max_bytes:
             return None
         pixels, is_signed = page_pixels(page), page.dtype.kind == "i"
-        orientation = int(page.tags[ORIENTATION].value) if ORIENTATION in page.tags else 1
+        orientation = int(page.tags[Tag.Orientation].value) if Tag.Orientation in page.tags else 1
         return DeepPixels(pixels, white_level(page.bitspersample - is_signed, float(pixels.max())), page.iccprofile or b"", orientation,
                           page.photometric.name == "MINISWHITE", ASSOCIATED in page.extrasamples)
 

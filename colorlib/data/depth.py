@@ -4,14 +4,13 @@ from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
+from PIL.ExifTags import Base as Tag
 
 STRIP = 2**20                # pixels that are converted at a time: all of 100 megapixels would take 800 MB
 WHITES = (1, 255, 2**16 - 1, 2**31 - 1)         # levels that may be white, where the file does not say
 DARK = 1 / 8                 # of white: a file of more than 8 bits without a lighter pixel may use a part of its levels only
 DARK_PICTURE = "very dark: it may use a part of its levels only"
-# Tags of TIFF 6.0.
-BITS, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339
-WHITE_IS_ZERO, SIGNED = 0, 2
+WHITE_IS_ZERO, SIGNED = 0, 2             # values of tags of TIFF 6.0
 
 
 def eight_bit(image: Image.Image, changes: list[str]) -> Image.Image:
@@ -55,15 +54,15 @@ def to_bytes(levels: np.ndarray, white: int) -> np.ndarray:
 def _scaled(image: Image.Image, changes: list[str]) -> Image.Image:
     """Gray levels of one number for each pixel, of more than 8 bits."""
     tags, is_float = getattr(image, "tag_v2", {}), image.mode == "F"
-    signed = tags.get(SAMPLE_FORMAT, (1,))[0] == SIGNED
-    bits = tags.get(BITS, (0 if image.mode == "I" else 16,))[0]
+    signed = tags.get(Tag.SampleFormat, (1,))[0] == SIGNED
+    bits = tags.get(Tag.BitsPerSample, (0 if image.mode == "I" else 16,))[0]
     largest = max(float(strip.max()) for _, strip in _strips(image, signed))
     white = white_level(bits - signed if bits else 0, largest, is_float)
     gray = Image.new("L", image.size)
     for top, strip in _strips(image, signed):
         levels = to_bytes(strip, white)
         # Pillow inverts these where they have 8 bits.
-        gray.paste(Image.fromarray(255 - levels if tags.get(PHOTOMETRIC) == WHITE_IS_ZERO else levels), (0, top))
+        gray.paste(Image.fromarray(255 - levels if tags.get(Tag.PhotometricInterpretation) == WHITE_IS_ZERO else levels), (0, top))
     changes.append("floating point" if is_float else f"{bits or 16} bits")
     if not is_float and 255 < largest < DARK * white:
         changes.append(DARK_PICTURE)

@@ -5,14 +5,15 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from PIL import ExifTags, Image
+from PIL.ExifTags import Base as Tag
 
-# The tags that stay true when a photo is stored anew: description, make, model, software, date, artist, copyright.
-TOP_LEVEL_TAGS = {270, 271, 272, 305, 306, 315, 33432}
+# The tags that stay true when a photo is stored anew.
+TOP_LEVEL_TAGS = {Tag.ImageDescription, Tag.Make, Tag.Model, Tag.Software, Tag.DateTime, Tag.Artist, Tag.Copyright}
 EXIF_FOLDERS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
-# Tags of the exposure that describe the stored pixels: width, height, a related file, the maker's notes.
-STORAGE_TAGS = {0xA002, 0xA003, 0xA005, 0x927C}
-ORIENTATION, SIDEWAYS = 274, {5, 6, 7, 8}
-IPTC_IN_PHOTOSHOP, IPTC_IN_TIFF = 0x0404, 33723
+# Tags of the exposure that describe the stored pixels, or another file.
+STORAGE_TAGS = {Tag.ExifImageWidth, Tag.ExifImageHeight, Tag.ExifInteroperabilityOffset, Tag.MakerNote}
+SIDEWAYS = {5, 6, 7, 8}                  # orientations
+IPTC_IN_PHOTOSHOP = 0x0404
 NO_DPI = {(1, 1), (0, 0)}                 # what Pillow says of files that say nothing
 LONGEST_TEXT = 2**16
 # Parts of XMP that are not true of the result: it is upright, its thumbnail would be gray, and another program made it.
@@ -32,7 +33,7 @@ class Metadata(NamedTuple):
 
 def lies_on_its_side(image: Image.Image) -> bool:
     """Whether Pillow will turn a TIFF when it loads the pixels, and then forget that it did."""
-    return getattr(image, "tag_v2", {}).get(ORIENTATION) in SIDEWAYS
+    return getattr(image, "tag_v2", {}).get(Tag.Orientation) in SIDEWAYS
 
 
 def read_metadata(image: Image.Image, was_turned: bool = False) -> Metadata:
@@ -85,7 +86,7 @@ def _dpi(image: Image.Image) -> tuple[float, float] | None:
     x, y = (float(number) for number in image.info["dpi"])
     if (x, y) in NO_DPI or not (0 < x < 1e6 and 0 < y < 1e6):
         return None
-    return (y, x) if image.getexif().get(ORIENTATION) in SIDEWAYS else (x, y)
+    return (y, x) if image.getexif().get(Tag.Orientation) in SIDEWAYS else (x, y)
 
 
 def _xmp(image: Image.Image) -> bytes:
@@ -94,7 +95,7 @@ def _xmp(image: Image.Image) -> bytes:
 
 
 def _iptc(image: Image.Image) -> bytes:
-    found = image.info.get("photoshop", {}).get(IPTC_IN_PHOTOSHOP) or getattr(image, "tag_v2", {}).get(IPTC_IN_TIFF, b"")
+    found = image.info.get("photoshop", {}).get(IPTC_IN_PHOTOSHOP) or getattr(image, "tag_v2", {}).get(Tag.IPTCNAA, b"")
     return found if isinstance(found, bytes) else b""
 
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.ExifTags import Base as Tag
 
 from colorlib.data.depth import to_bytes, white_level
 from colorlib.data.pages import RAW
 from colorlib.system.errors import PictureError
 
 TIFF = b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+"         # how a file begins, with places of 4 or 8 bytes
-BITS, ORIENTATION, PLANES, SEPARATE = 258, 274, 284, 2          # tags, and the value of the last one: a plane for each channel
+SEPARATE = 2                 # planar configuration: a plane for each channel
 MOST_PAGES = 256
 CAMERAS = "CFA", "LINEAR_RAW"
 MODES = {("MINISBLACK", 1): "L", ("MINISBLACK", 2): "LA", ("RGB", 3): "RGB", ("RGB", 4): "RGBA", ("SEPARATED", 4): "CMYK"}
@@ -22,7 +23,7 @@ MODES = {("MINISBLACK", 1): "L", ("MINISBLACK", 2): "LA", ("RGB", 3): "RGB", ("R
 def is_misread(image: Image.Image) -> bool:
     """Whether Pillow opens a file and reads other pixels or none: it takes separate planes for planes of 8 bits and of colors."""
     tags = getattr(image, "tag_v2", {})
-    return tags.get(PLANES) == SEPARATE and (tags[BITS][0] != 8 or image.mode == "LA")
+    return tags.get(Tag.PlanarConfiguration) == SEPARATE and (tags[Tag.BitsPerSample][0] != 8 or image.mode == "LA")
 
 
 def open_tiff(data: bytes, name: str, max_bytes: int) -> Image.Image:
@@ -51,8 +52,8 @@ def open_tiff(data: bytes, name: str, max_bytes: int) -> Image.Image:
         image.format = "TIFF"
         if page.iccprofile:
             image.info["icc_profile"] = page.iccprofile
-        if ORIENTATION in page.tags:
-            image.getexif()[ORIENTATION] = int(page.tags[ORIENTATION].value)
+        if Tag.Orientation in page.tags:
+            image.getexif()[Tag.Orientation] = int(page.tags[Tag.Orientation].value)
         return image
 
 

@@ -1,8 +1,11 @@
 """Which photos of the machine a page opens for whom."""
 
+import json
+from pathlib import Path
+
 import pytest
 
-from colorlib.plots.shelf import NOTEBOOK_UPLOAD, Shelf
+from colorlib.plots.shelf import NOTEBOOK_UPLOAD, PAGE_UPLOAD, Shelf
 from colorlib.plots.studio import Studio
 from colorlib.system import paths
 from colorlib.system.errors import DataError
@@ -54,3 +57,9 @@ def test_the_kernel_of_a_page_knows_it(server, named, is_public, root, monkeypat
     monkeypatch.setenv("COLORLIB_PHOTOS", named)
     shelf = Shelf.of_this_kernel()
     assert (shelf.is_public, shelf.root and str(shelf.root)) == (is_public, root)
+
+
+def test_the_page_takes_the_largest_upload_that_it_offers():
+    """A message holds the photo and some words about it."""
+    settings = json.loads((Path(__file__).resolve().parents[2] / "notebooks" / "voila.json").read_text())
+    assert settings["Voila"]["tornado_settings"]["websocket_max_message_size"] > PAGE_UPLOAD

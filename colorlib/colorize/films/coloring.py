@@ -13,13 +13,14 @@ from colorlib.colorize.films.painting import Painter
 from colorlib.colorize.films.parts import Parts
 from colorlib.colorize.films.reading import Film, open_film
 from colorlib.colorize.provenance import maker
+from colorlib.colorize.tints import has_colors
 from colorlib.system.errors import PictureError
 from colorlib.system.files import write_errors
 from colorlib.system.interrupt import deferred_interrupt
 from colorlib.system.progress import progress_bar
 
 PART_SECONDS = 10        # of film in a part: what a kill can lose
-LOOKED_AT = 9            # frames in which the bars above and below the picture are looked for
+LOOKED_AT = 9            # frames, to know whether a film has colors, or bars above and below the picture
 
 
 def color_film(source: Path, target: Path, colorizer: Colorizer, vividness: float | None = None, saturation: float = 1.0) -> str:
@@ -55,6 +56,15 @@ def color_film(source: Path, target: Path, colorizer: Colorizer, vividness: floa
     if interrupt.is_set():
         raise KeyboardInterrupt(f"interrupted, after {target} was finished")
     return ", ".join(filter(None, (remark, "damaged places left out" if film.is_damaged else "")))
+
+
+def is_in_color(source: Path) -> bool:
+    """Whether some of a film's frames have colors.
+
+    Raises:
+        PictureError: for a file that is no film.
+    """
+    return any(has_colors(frame.image) for frame in open_film(source).some(LOOKED_AT))
 
 
 def _color_parts(film: Film, parts: Parts, painter: Painter, interrupt: Event, bar: tqdm) -> bool:
