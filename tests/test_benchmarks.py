@@ -7,12 +7,14 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import psutil
 import pytest
 import torch
 from collection import fill
 from PIL import Image
 
+from colorlib import study
 from colorlib.models.recipe import Recipe
 from colorlib.system.errors import DataError
 
@@ -49,6 +51,15 @@ def test_claims_about_photos_compare_equal_work_on_enough_photos(load, home, tmp
     assert {trial.num_images * trial.config.num_epochs for trial in trials.values()} == {12}
     assert {name for name, trial in trials.items() if trial.start is None} == {"new, 1,000", "new, 10,000", "new, 30,000"}
     assert {name for name, trial in trials.items() if trial.config.hinted or trial.config.aged} == {"with hints", "with old photos"}
+
+
+def test_the_verdicts_that_are_shown_are_those_of_the_trainings(load, monkeypatch):
+    monkeypatch.setenv("COLORLIB_BUDGET", "full")
+    results = BENCHMARKS.parent / "notebooks" / "results"
+    shown = pd.read_csv(results / "verdicts.csv", keep_default_na=False)
+    assert load("claims_table").claims_table(shown) in (BENCHMARKS / "RESULTS.md").read_text()
+    judged = study.judge(study.read_table(results / "trainings.csv"))
+    pd.testing.assert_frame_equal(shown, judged.astype({"variant": str}), check_dtype=False, rtol=1e-4)
 
 
 def test_both_loops_that_are_timed_go_on_into_the_second_epoch(load):
