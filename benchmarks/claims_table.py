@@ -8,11 +8,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from colorlib.metrics.evaluation import MEASURES
-from colorlib.study.claims import TRAINING_LABELS
+from colorlib.plots.study_charts import LABELS
 
 HEADER = ("", "the report", "our claim", "measure", "smallest effect", "better by", "seeds", "direction", "size", "excluded", "corrected")
-LABELS = {name: measure.label for name, measure in MEASURES.items()} | TRAINING_LABELS
 
 
 def claims_table(verdicts: pd.DataFrame) -> str:

@@ -247,11 +247,11 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
 def _ablate(options: argparse.Namespace) -> int:
     if options.budget:
         os.environ["COLORLIB_BUDGET"] = options.budget
-    if options.most_seeds and not options.plan:
+    if options.most_seeds is not None and not options.plan:
         raise UsageError("--most-seeds limits what --plan asks for: give both, or --seeds")
     plan = cl.study.read_table(expand_user(options.plan) / "trainings.csv") if options.plan else []
-    rows = cl.study.repeat(options.claims, options.seeds, expand_user(options.out), missing=options.missing, plan=plan,
-                           most_seeds=options.most_seeds or 12)
+    limit = {} if options.most_seeds is None else {"most_seeds": options.most_seeds}
+    rows = cl.study.repeat(options.claims, options.seeds, expand_user(options.out), missing=options.missing, plan=plan, **limit)
     print(cl.study.verdict_table(rows, options.claims))
     failed = [f"{row.variant}, seed {row.seed}: {row.error}" for row in rows if row.error]
     print("\n".join(failed) or "all trainings finished")

@@ -62,7 +62,8 @@ def is_in_color(source: Path) -> bool:
     """Whether some of a film's frames have colors.
 
     Raises:
-        PictureError: for a file that is no film.
+        DataError: if PyAV is not installed.
+        PictureError: for a file that is no film, or holds only sound.
     """
     return any(has_colors(frame.image) for frame in open_film(source).some(LOOKED_AT))
 
