@@ -1,6 +1,6 @@
-"""Print the verdicts of a study as a table in Markdown: that of RESULTS.md.
+"""Print the verdicts of a study as a table in Markdown, and what changed since an earlier one: the tables of RESULTS.md.
 
-Usage: ``python benchmarks/claims_table.py notebooks/results/verdicts.csv``
+Usage: ``python benchmarks/claims_table.py notebooks/results/verdicts.csv --before notebooks/results/pilot/verdicts.csv``
 """
 
 import argparse
@@ -12,6 +12,13 @@ from colorlib.plots.study_charts import LABELS
 
 HEADER = ("", "the report", "our claim", "measure", "smallest effect", "better by", "seeds", "direction", "size", "excluded", "corrected")
 
+CHANGES = ("", "claim", "measure", "better by, before", "words before", "better by", "words")
+
+
+def read_verdicts(path: Path) -> pd.DataFrame:
+    """Table of a verdicts.csv, in which a claim without parts has an empty one."""
+    return pd.read_csv(path, keep_default_na=False)
+
 
 def claims_table(verdicts: pd.DataFrame) -> str:
     """Lines of a table; decided words are bold. Where the size is open, effects above *excluded* are outside the interval."""
@@ -21,6 +28,22 @@ def claims_table(verdicts: pd.DataFrame) -> str:
                       f"{line.effect:.3g} ({line.low:.3g} to {line.high:.3g})", f"{line.seeds}" + (f", {line.failed} failed" if line.failed else ""),
                       _bold(line.direction), _bold(line.size), f"{line.excluded:.3g}" if line.size == "open" else "",
                       f"{line.direction_holm}, {line.size_holm}"))
+    return _markdown(lines)
+
+
+def changes_table(before: pd.DataFrame, verdicts: pd.DataFrame) -> str:
+    """Lines of a table: the claims about the same variants of which a word is another one now."""
+    both = before.merge(verdicts, on=["number", "part", "claim", "metric", "variant", "reference"], suffixes=("_before", ""))
+    lines = [CHANGES, ("---",) * len(CHANGES)]
+    for line in both.itertuples():
+        if (line.direction_before, line.size_before) != (line.direction, line.size):
+            lines.append((f"{line.number}{line.part}", line.claim, LABELS[line.metric],
+                          f"{line.effect_before:.3g} ({line.low_before:.3g} to {line.high_before:.3g})", f"{line.direction_before}, {line.size_before}",
+                          f"{line.effect:.3g} ({line.low:.3g} to {line.high:.3g})", f"{line.direction}, {line.size}"))
+    return _markdown(lines)
+
+
+def _markdown(lines: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
@@ -29,10 +52,15 @@ def _bold(word: str) -> str:
 
 
 def main() -> None:
-    """Print the table of a verdicts.csv."""
+    """Print the tables of one verdicts.csv, or two."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("verdicts", type=Path)
-    print(claims_table(pd.read_csv(parser.parse_args().verdicts, keep_default_na=False)))
+    parser.add_argument("--before", type=Path, metavar="VERDICTS", help="of an earlier study")
+    options = parser.parse_args()
+    verdicts = read_verdicts(options.verdicts)
+    print(claims_table(verdicts))
+    if options.before:
+        print(f"\n{changes_table(read_verdicts(options.before), verdicts)}")
 
 
 if __name__ == "__main__":

@@ -56,10 +56,19 @@ def test_claims_about_photos_compare_equal_work_on_enough_photos(load, home, tmp
 def test_the_verdicts_that_are_shown_are_those_of_the_trainings(load, monkeypatch):
     monkeypatch.setenv("COLORLIB_BUDGET", "full")
     results = BENCHMARKS.parent / "notebooks" / "results"
-    shown = pd.read_csv(results / "verdicts.csv", keep_default_na=False)
-    assert load("claims_table").claims_table(shown) in (BENCHMARKS / "RESULTS.md").read_text()
+    tables, text = load("claims_table"), (BENCHMARKS / "RESULTS.md").read_text()
+    shown, before = tables.read_verdicts(results / "verdicts.csv"), tables.read_verdicts(results / "pilot" / "verdicts.csv")
+    assert tables.claims_table(shown) in text
+    assert tables.changes_table(before, shown) in text
     judged = study.judge(study.read_table(results / "trainings.csv"))
     pd.testing.assert_frame_equal(shown, judged.astype({"variant": str}), check_dtype=False, rtol=1e-4)
+
+
+def test_trainings_that_failed_are_shown_beside_the_seeds(load):
+    rows = [study.Row(name, seed, "", "", "", {"ab_mae": 9.0 + 0.1 * seed}) for name in ("study", "no bias") for seed in range(2)]
+    rows.append(study.Row("no bias", 2, "ValueError: it diverged", "", "", {}))
+    (line,) = [line for line in load("claims_table").claims_table(study.judge(rows)).splitlines() if line.startswith("| 2 |")]
+    assert line.split(" | ")[6] == "2, 1 failed"
 
 
 def test_both_loops_that_are_timed_go_on_into_the_second_epoch(load):

@@ -13,7 +13,7 @@ from colorlib.system.errors import UsageError
 # What a training has besides the measures of ``evaluate`` -> its label.
 TRAINING_LABELS = {"loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
 LEVEL = 0.05         # of all tests
-FAR = 1e6            # standard errors: beyond 1e9 scipy's noncentral t is NaN
+FAR = 1e6            # deviations: there every test finds the effect
 BETTER = {name: measure.better for name, measure in MEASURES.items()} | dict.fromkeys(TRAINING_LABELS, "less")
 
 
@@ -129,22 +129,35 @@ def half_interval(values: Sequence[float]) -> float:
     return float(stats.t.ppf(1 - LEVEL / 2, len(values) - 1) * stats.sem(values)) if len(values) > 1 else np.nan
 
 
-def seeds_needed(differences: Sequence[float], smallest_effect: float, at_most: int, power: float = 0.8) -> int:
-    """Number of seeds with which a paired t test finds the smallest effect, if there is one.
+def upper_scatter(differences: Sequence[float], certainty: float = 0.8) -> float:
+    """A standard deviation that the true one of these differences stays below with a probability of ``certainty``.
 
-    With this number, a true difference as large as ``smallest_effect`` gives an interval of 95% without zero with a probability of
-    ``power``, by the noncentral t distribution (Cohen 1988), if the scatter is that of ``differences``.
+    The deviation of a few differences is as often too small as too large, and a study that is planned by one that is too small is too
+    small itself. So a plan takes the upper end of the deviation's one-sided interval, by the chi-squared distribution (Browne 1995, "On
+    the use of a pilot sample for sample size determination"): for three differences it is 2.1 times the deviation itself.
 
     Args:
         differences: two or more, of a pilot study. Do not count its trainings in the study that is planned: a number of seeds that was
             chosen by the same differences makes intervals too narrow.
+    """
+    freedom = len(differences) - 1
+    return float(np.std(differences, ddof=1) * np.sqrt(freedom / stats.chi2.ppf(1 - certainty, freedom)))
+
+
+def seeds_needed(scatter: float, smallest_effect: float, at_most: int, power: float = 0.8) -> int:
+    """Number of seeds with which a paired t test finds the smallest effect, if there is one.
+
+    With this number, a true difference as large as ``smallest_effect`` gives an interval of 95% without zero with a probability of
+    ``power`` (Cohen 1988), if the differences have the standard deviation ``scatter``.
+
+    Args:
         at_most: the answer where more would be needed.
     """
-    scatter = float(np.std(differences, ddof=1))
+    ratio = smallest_effect / scatter if scatter else FAR
     for seeds in range(2, at_most):
         threshold = stats.t.ppf(1 - LEVEL / 2, seeds - 1)
-        shift = min(smallest_effect / scatter * seeds**0.5, FAR) if scatter else FAR
-        if stats.nct.sf(threshold, seeds - 1, shift) + stats.nct.cdf(-threshold, seeds - 1, shift) >= power:
+        # The square of Student's t is F: scipy's noncentral t is NaN for some shifts.
+        if stats.ncf.sf(threshold**2, 1, seeds - 1, seeds * min(ratio, FAR)**2) >= power:
             return seeds
     return at_most
 

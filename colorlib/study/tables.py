@@ -10,7 +10,7 @@ from string import ascii_lowercase
 import numpy as np
 import pandas as pd
 
-from colorlib.study.claims import Claim, holm, seeds_needed
+from colorlib.study.claims import Claim, holm, seeds_needed, upper_scatter
 from colorlib.study.questions import Question, all_questions
 from colorlib.study.study import Row, Study, Trial, run_name
 from colorlib.system.errors import DataError, UsageError
@@ -39,8 +39,8 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
             (a line per claim). Trainings that are in these tables are not repeated, and others in them stay.
         executor: as for ``Study.run``.
         missing: what to do if a data set is not there, as for ``load``: "error", or "samples".
-        plan: rows of a pilot study. Its scatter says how many seeds each claim needs (``seeds_needed``), at most ``most_seeds``; its own
-            seeds are not used again.
+        plan: rows of a pilot study. Its scatter says how many seeds each claim needs (``upper_scatter``, ``seeds_needed``), at most
+            ``most_seeds``; its own seeds are not used again.
         questions: other ones than the report's, by number.
 
     Returns:
@@ -82,8 +82,9 @@ def _planned(variants: Mapping[str, Trial], claims: Sequence[Claim], seeds: int,
     planned = dict.fromkeys(variants, seeds)
     for claim in claims:
         if len(differences := claim.differences(plan)) > 1:
+            needed = seeds_needed(upper_scatter(differences), claim.smallest_effect, most_seeds)
             for name in claim.variants:
-                planned[name] = max(planned[name], seeds_needed(differences, claim.smallest_effect, most_seeds))
+                planned[name] = max(planned[name], needed)
     return planned
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from colorlib.study.claims import Claim, holm, seeds_needed
+from colorlib.study.claims import Claim, holm, seeds_needed, upper_scatter
 from colorlib.study.study import Row
 
 
@@ -121,20 +121,31 @@ def test_seeds_that_failed_on_one_side_are_left_out():
 @pytest.mark.parametrize(("effect_in_deviations", "expected"), [(0.5, 34), (0.8, 15), (1.0, 10), (2.0, 5)])
 def test_seeds_needed_are_those_of_cohens_tables(effect_in_deviations, expected):
     """A paired t test at 5% (two-sided) with a power of 80%: G*Power gives 34, 15, 10 and 5 pairs."""
-    differences = [-1.0, 0.0, 1.0]                     # a standard deviation of 1
-    assert seeds_needed(differences, effect_in_deviations, at_most=100) == expected
-    assert seeds_needed([value + 7 for value in differences], effect_in_deviations, at_most=100) == expected, "the mean does not matter"
-    assert seeds_needed(differences, effect_in_deviations, at_most=4) == 4
+    assert seeds_needed(1.0, effect_in_deviations, at_most=100) == expected
+    assert seeds_needed(0.1, 0.1 * effect_in_deviations, at_most=100) == expected, "only the ratio matters"
+    assert seeds_needed(1.0, effect_in_deviations, at_most=4) == 4
 
 
 def test_with_the_seeds_needed_a_simulated_effect_is_found_in_80_of_100_studies():
     random, effect = np.random.default_rng(0), 1.2
-    seeds = seeds_needed([-1.0, 0.0, 1.0], effect, at_most=100)
+    seeds = seeds_needed(1.0, effect, at_most=100)
     found = stats.ttest_1samp(random.normal(effect, 1, (4000, seeds)), 0, axis=1).pvalue < 0.05
     fewer = stats.ttest_1samp(random.normal(effect, 1, (4000, seeds - 1)), 0, axis=1).pvalue < 0.05
     assert fewer.mean() < 0.8 <= found.mean() + 0.02
 
 
-@pytest.mark.parametrize("scatter", [0.0, 1e-12])
+@pytest.mark.parametrize("scatter", [0.0, 1e-200, 1e-12])
 def test_differences_without_scatter_need_two_seeds(scatter):
-    assert seeds_needed([0.3, 0.3 + scatter, 0.3 - scatter], 0.1, at_most=12) == 2
+    assert seeds_needed(scatter, 0.1, at_most=12) == 2
+
+
+def test_less_scatter_never_needs_more_seeds():
+    needed = [seeds_needed(scatter, 0.1, at_most=50) for scatter in np.linspace(0.001, 0.2, 150)]
+    assert needed == sorted(needed)
+
+
+def test_the_upper_scatter_of_four_pilots_in_five_is_above_the_true_one():
+    pilots = np.random.default_rng(0).normal(7, 0.3, (4000, 3))
+    assert np.mean([upper_scatter(pilot) > 0.3 for pilot in pilots]) == pytest.approx(0.8, abs=0.02)
+    assert upper_scatter([7.0, 6.0, 8.0]) == pytest.approx(2.117, abs=0.001)              # the 20% point of chi-squared with 2 is 0.446
+    assert upper_scatter([7.0, 7.0, 7.0]) == 0
