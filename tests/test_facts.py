@@ -20,7 +20,7 @@ KNOWN = {                       # numbers of the text that no cell computes, and
     "02_cifar_training": {"261": "notebook 6 counts the bins", "44000": "photos that the weights learned from: trained/README.md"},
     "03_animals_training": {"1024": "MiB of a GiB"},
     "04_ablations": {"9.27": "gray copy, on the 1,000 photos of the study", "8.86": "one mean color, on the same", "1000": "photos of the study",
-                     "10000": "photos that it trains on", "2000": "animals that it trains on", "97.5": "percent: 0.975 in the code",
+                     "10000": "photos that it trains on", "2000": "animals that it trains on",
                      "9.1": "an example", "9.3": "an example"},
     "05_results_figures": {"0.23": "of the report", "0.25": "of the report", "10000": "photos of notebook 4", "156": "its steps in an epoch", "4.4": "Nazeri et al. 2018",
                            "150": "Zhang et al. 2016", "261": "notebook 6 counts the bins"},

@@ -132,7 +132,7 @@ def half_interval(values: Sequence[float]) -> float:
 def upper_scatter(differences: Sequence[float], certainty: float = 0.8) -> float:
     """A standard deviation that the true one of these differences stays below with a probability of ``certainty``.
 
-    The deviation of a few differences is as often too small as too large, and a study that is planned by one that is too small is too
+    The deviation of a few differences is more often too small than too large, and a study that is planned by one that is too small is too
     small itself. So a plan takes the upper end of the deviation's one-sided interval, by the chi-squared distribution (Browne 1995, "On
     the use of a pilot sample for sample size determination"): for three differences it is 2.1 times the deviation itself.
 
