@@ -11,7 +11,6 @@ import pandas as pd
 from colorlib.plots.study_charts import LABELS
 
 HEADER = ("", "the report", "our claim", "measure", "smallest effect", "better by", "seeds", "direction", "size", "excluded", "corrected")
-
 CHANGES = ("", "claim", "measure", "better by, before", "words before", "better by", "words")
 
 
@@ -25,7 +24,7 @@ def claims_table(verdicts: pd.DataFrame) -> str:
     lines = [HEADER, ("---",) * len(HEADER)]
     for line, repeated in zip(verdicts.itertuples(), verdicts["number"].duplicated(), strict=True):
         lines.append((f"{line.number}{line.part}", "" if repeated else line.report, line.claim, LABELS[line.metric], f"{line.smallest_effect:g}",
-                      f"{line.effect:.3g} ({line.low:.3g} to {line.high:.3g})", f"{line.seeds}" + (f", {line.failed} failed" if line.failed else ""),
+                      _interval(line.effect, line.low, line.high), f"{line.seeds}" + (f", {line.failed} failed" if line.failed else ""),
                       _bold(line.direction), _bold(line.size), f"{line.excluded:.3g}" if line.size == "open" else "",
                       f"{line.direction_holm}, {line.size_holm}"))
     return _markdown(lines)
@@ -38,13 +37,17 @@ def changes_table(before: pd.DataFrame, verdicts: pd.DataFrame) -> str:
     for line in both.itertuples():
         if (line.direction_before, line.size_before) != (line.direction, line.size):
             lines.append((f"{line.number}{line.part}", line.claim, LABELS[line.metric],
-                          f"{line.effect_before:.3g} ({line.low_before:.3g} to {line.high_before:.3g})", f"{line.direction_before}, {line.size_before}",
-                          f"{line.effect:.3g} ({line.low:.3g} to {line.high:.3g})", f"{line.direction}, {line.size}"))
+                          _interval(line.effect_before, line.low_before, line.high_before), f"{line.direction_before}, {line.size_before}",
+                          _interval(line.effect, line.low, line.high), f"{line.direction}, {line.size}"))
     return _markdown(lines)
 
 
 def _markdown(lines: list[tuple[str, ...]]) -> str:
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def _interval(effect: float, low: float, high: float) -> str:
+    return f"{effect:.3g} ({low:.3g} to {high:.3g})"
 
 
 def _bold(word: str) -> str:

@@ -71,6 +71,20 @@ def test_trainings_that_failed_are_shown_beside_the_seeds(load):
     assert line.split(" | ")[6] == "2, 1 failed"
 
 
+def test_of_two_studies_only_the_verdicts_that_changed_are_shown(load):
+    def judged(**errors):
+        return study.judge([study.Row(name.replace("_", " "), seed, "", "", "", {"ab_mae": error, "psnr": 20.0 + seed})
+                            for name, values in errors.items() for seed, error in enumerate(values)])
+
+    before = judged(study=[9.0, 9.0, 9.0], no_bias=[9.9, 10.0, 10.1])
+    now = judged(study=[9.0, 9.0, 9.0], no_bias=[8.0, 9.0, 10.0])
+    tables = load("claims_table")
+    assert len(tables.changes_table(now, now).splitlines()) == 2, "the header"
+    *_, line = tables.changes_table(before, now).splitlines()
+    cells = line.strip("| ").split(" | ")
+    assert (cells[0], cells[4], cells[6]) == ("2", "yes, matters", "open, open")
+
+
 def test_both_loops_that_are_timed_go_on_into_the_second_epoch(load):
     speed = load("speed")
     threads = torch.get_num_threads()

@@ -13,7 +13,7 @@ from colorlib.system.errors import UsageError
 # What a training has besides the measures of ``evaluate`` -> its label.
 TRAINING_LABELS = {"loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
 LEVEL = 0.05         # of all tests
-FAR = 1e6            # deviations: there every test finds the effect
+FAR = 1e6            # standard deviations: an effect as large as this is found with two seeds
 BETTER = {name: measure.better for name, measure in MEASURES.items()} | dict.fromkeys(TRAINING_LABELS, "less")
 
 
@@ -153,11 +153,11 @@ def seeds_needed(scatter: float, smallest_effect: float, at_most: int, power: fl
     Args:
         at_most: the answer where more would be needed.
     """
-    ratio = smallest_effect / scatter if scatter else FAR
+    ratio = min(smallest_effect / scatter, FAR) if scatter else FAR
     for seeds in range(2, at_most):
         threshold = stats.t.ppf(1 - LEVEL / 2, seeds - 1)
         # The square of Student's t is F: scipy's noncentral t is NaN for some shifts.
-        if stats.ncf.sf(threshold**2, 1, seeds - 1, seeds * min(ratio, FAR)**2) >= power:
+        if stats.ncf.sf(threshold**2, 1, seeds - 1, seeds * ratio**2) >= power:
             return seeds
     return at_most
 
