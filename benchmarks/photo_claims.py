@@ -47,11 +47,12 @@ def photo_questions(root: str) -> dict[int, Question]:
     return {
         1: question(*(less_error(f"a frozen pretrained encoder is better than a new one: {name}", f"frozen, {name}", f"new, {name}")
                       for name in NUMBERS)),
-        2: question(*(less_error(f"a tuned one is better than a frozen one: {name}", f"tuned, {name}", f"frozen, {name}") for name in NUMBERS)),
-        3: question(less_error("10,000 photos are better than 1,000", "tuned, 10,000", "tuned, 1,000"),
+        2: question(*(less_error(f"a tuned one is better than a new one: {name}", f"tuned, {name}", f"new, {name}") for name in NUMBERS)),
+        3: question(*(less_error(f"a tuned one is better than a frozen one: {name}", f"tuned, {name}", f"frozen, {name}") for name in NUMBERS)),
+        4: question(less_error("10,000 photos are better than 1,000", "tuned, 10,000", "tuned, 1,000"),
                     less_error("30,000 are better than 10,000", "tuned, 30,000", "tuned, 10,000")),
-        4: question(less_error("hints in training lower the error without hints", "with hints", "tuned, 10,000")),
-        5: question(less_error("photos that look old lower the error of clean ones", "with old photos", "tuned, 10,000")),
+        5: question(less_error("hints in training lower the error without hints", "with hints", "tuned, 10,000")),
+        6: question(less_error("photos that look old lower the error of clean ones", "with old photos", "tuned, 10,000")),
     }
 
 

@@ -268,12 +268,15 @@ def _add_evaluate(commands: argparse._SubParsersAction) -> None:
         commands, "evaluate", _evaluate, "measure a trained network",
         "Measure a trained network on color photos, next to a gray copy, one mean color and the study's network.",
         "  colorlib evaluate --weights cifar --data cifar10\n"
+        "  colorlib evaluate --weights photos --data ~/Pictures --vividness 0 0.5 1\n"
         "  colorlib evaluate --weights runs/first/best.safetensors --data ~/Pictures --json scores.json")
     add = command.add_argument
     add("--weights", required=True, metavar="NAME|FILE", help="weights that come with colorlib, or a safetensors file")
     add("--data", required=True, metavar="NAME|DIR", help="a data set, or any folder or zip of color photos")
     add("--split", default="test", metavar="NAME", help="split of a data set (default: %(default)s); a folder has one")
     add("--limit", type=int, metavar="N", help="measure only N photos, spread evenly")
+    add("--vividness", type=float, nargs="+", default=[], metavar="V",
+        help="measure at these levels of vividness, from 0 to 1 (default: that of the weights)")
     also = command.add_mutually_exclusive_group().add_argument
     also("--fid", action="store_true", help="measure FID as well: needs torch-fidelity, and downloads 91 MB once")
     also("--protocol", choices=("zhang2016", "nazeri2018"),
@@ -289,9 +292,11 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.json:
         expect_writable(expand_user(options.json))
     model, recipe = cl.load_weights(options.weights)
+    objective, name = recipe.build_objective(), str(options.weights)
+    measured = {f"{name}, vividness {level:g}": (model, objective.with_vividness(level)) for level in options.vividness} or {name: (model, objective)}
     images, others = report.evaluation_images(options.data, options.split, protocol.size if protocol else recipe.size, options.limit)
     print(images.source)
-    colorizers = report.reference_colorizers(others) | {str(options.weights): (model, recipe.build_objective())}
+    colorizers = report.reference_colorizers(others) | measured
     available, missing = protocols.protocol_probes(protocol, images) if protocol else cl.metrics.available_probes(images)
     scores = cl.evaluate(colorizers, images, available | fid)
     if options.json:

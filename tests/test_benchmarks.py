@@ -53,6 +53,36 @@ def test_claims_about_photos_compare_equal_work_on_enough_photos(load, home, tmp
     assert {name for name, trial in trials.items() if trial.config.hinted or trial.config.aged} == {"with hints", "with old photos"}
 
 
+def test_a_critic_is_compared_with_its_control_at_equal_error(load):
+    critic = load("critic")
+    start = [("start", 0, level, ab_mae, 50 - 4 * ab_mae) for level, ab_mae in zip(critic.CURVE, (7.5, 7.7, 8.0, 8.5, 9.0), strict=True)]
+    finishes = [(way, seed, level, ab_mae, 50 - 4 * ab_mae + above) for level in critic.LEVELS
+                for way, ab_mae, aboves in (("control", 8.0, (0.0, 0.1, 0.2)), ("critic 0.1", 8.6, (-0.9, -0.9, -0.9)))
+                for seed, above in enumerate(aboves)]
+    found = critic.verdicts(pd.DataFrame([*start, *finishes], columns=[*critic.KEY, "ab_mae", "frechet"]))
+    assert list(found["better by"]) == ["1 (0.752 to 1.25)"] * 2, "0.9, 1.0 and 1.1, with 4.303 standard errors of 0.1 / sqrt(3)"
+    assert list(found["direction"]) == ["yes"] * 2
+    assert list(found["size"]) == ["matters"] * 2
+
+
+def test_what_the_table_of_critics_has_is_not_trained_again(load):
+    critic = load("critic")
+    asked = []
+
+    class Experiment:
+        start = "start"
+
+        def finish(self, weight, seed):
+            return weight, seed
+
+        def measure(self, way, seed, network, levels=critic.LEVELS):
+            asked.append((way, seed, network))
+
+    table = pd.DataFrame({"way": ["start", "control"], "seed": [0, 3]})
+    assert len(list(critic.lines_that_are_missing(Experiment(), table, [0.1], [3, 4]))) == 3
+    assert asked == [("critic 0.1", 3, (0.1, 3)), ("control", 4, (0, 4)), ("critic 0.1", 4, (0.1, 4))]
+
+
 def test_the_verdicts_that_are_shown_are_those_of_the_trainings(load, monkeypatch):
     monkeypatch.setenv("COLORLIB_BUDGET", "full")
     results = BENCHMARKS.parent / "notebooks" / "results"

@@ -44,6 +44,8 @@ def test_train_leaves_a_run_and_repeats_it_at_once(tmp_path, capsys):
     (["ablate", "--claims", "", "--out", "out"], 2, "--claims: invalid comma_separated_numbers value: ''"),
     (["train", "--data", "folder", "--root", "~no-such-user/x"], 1, "/~no-such-user/x"),
     (["evaluate", "--weights", "cifar", "--data", "~no-such-user/x"], 2, "'~no-such-user/x'"),
+    (["evaluate", "--weights", "cifar", "--data", "samples", "--vividness", "1"], 2, "only weights that predict a distribution have a vividness"),
+    (["evaluate", "--weights", "cifar-vivid", "--data", "samples", "--vividness", "0", "2"], 2, "vividness must be from 0 to 1, got 2"),
     (["colorize", "a.jpg", "-", "-o", "out"], 2, "colorlib colorize - -o -"),
     (["colorize", "a.jpg", "-o", "out", "--vividness", "1", "--temperature", "1"], 2, "--temperature: not allowed with argument --vividness"),
 ])

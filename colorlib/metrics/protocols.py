@@ -29,8 +29,9 @@ PROTOCOLS = {
     "zhang2016": Protocol(
         "Zhang, Isola and Efros 2016, Colorful Image Colorization, Table 1", "10,000 validation photos of ImageNet", 256,
         ("auc", "auc_rebalanced", "top1"),
-        {"gray copy": {"auc": 0.891, "auc_rebalanced": 0.580}, "Larsson et al. 2016": {"auc": 0.917}, "L2": {"auc": 0.912},
-         "class": {"auc": 0.916}, "full": {"auc": 0.895, "auc_rebalanced": 0.673}}),
+        {"true colors": {"top1": 0.683}, "gray copy": {"auc": 0.891, "auc_rebalanced": 0.580, "top1": 0.527},
+         "Larsson et al. 2016": {"auc": 0.917, "top1": 0.594}, "L2": {"auc": 0.912}, "class": {"auc": 0.916},
+         "full": {"auc": 0.895, "auc_rebalanced": 0.673, "top1": 0.560}}),
     "nazeri2018": Protocol(
         "Nazeri, Ng and Ebrahimi 2018, Image Colorization using Generative Adversarial Networks", "10,000 test photos of CIFAR-10", 32,
         ("acc2", "acc5"),

@@ -35,6 +35,17 @@ def test_evaluate_on_the_command_line(tmp_path, capsys, home):
     assert f"{mine['measures']['psnr']['value']:.2f} ±" in out
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_levels_of_vividness_on_the_command_line(tmp_path, capsys, home):
+    command = ["evaluate", "--weights", "cifar-vivid", "--data", "samples", "--limit", "20", "--vividness", "0", "0.5", "1"]
+    assert main([*command, "--json", str(tmp_path / "scores.json")]) == 0
+    written = json.loads((tmp_path / "scores.json").read_text())["colorizers"]
+    colorfulness = [written[f"cifar-vivid, vividness {level}"]["measures"]["colorfulness"]["value"] for level in ("0", "0.5", "1")]
+    assert sorted(colorfulness) == colorfulness
+    assert colorfulness[0] < colorfulness[2]
+    assert "cifar-vivid, vividness 0.5" in capsys.readouterr().out
+
+
 def test_all_photos_of_a_folder_are_measured_and_compared_with_their_mean(home):
     images, others = report.evaluation_images(str(paths.samples_dir()), "test", 16)
     assert images is others

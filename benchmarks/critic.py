@@ -1,0 +1,105 @@
+"""Does a critic help? Finish ``cifar-vivid`` with a critic and, as a control, without one; compare both at equal error.
+
+A finish is one epoch of 20,000 photos of CIFAR-10. Finishes with equal seeds see the same photos in the same order. Each network is
+measured on 1,500 validation photos, at vividness 0.5 and 1, the start at five levels. The table has a line per network and level; lines that
+are there are not measured again, and a training that was killed continues.
+
+    python benchmarks/critic.py pilot.csv --weights 0.03 0.1 0.3 --seeds 0 1 2
+    python benchmarks/critic.py notebooks/results/critic.csv --weights 0.1 --seeds 3 4 5 6 7 8 9 10
+"""
+
+import argparse
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pandas as pd
+from scipy.interpolate import PchipInterpolator
+from torch import nn
+
+import colorlib as cl
+from colorlib.plots.study_charts import LABELS
+from colorlib.system.files import write_atomic
+
+LEVELS = (0.5, 1)                # of vividness; trained at 0.5
+CURVE = (0, 0.25, 0.5, 0.75, 1)  # levels of the start
+SMALLEST_EFFECTS = {"frechet": 0.5, "lpips_alexnet": 0.01, "psnr": 0.2, "recognized": 0.01}
+KEY = ["way", "seed", "vividness"]
+
+
+class Experiment:
+    """The network to start from, its photos, and how each finish is trained."""
+
+    def __init__(self, num_photos: int = 20_000, num_measured: int = 1_500):
+        train, valid = cl.load("cifar10", "train").hold_out(2_000)
+        self.train, self.measured_on = train[:num_photos], valid[:num_measured]
+        self.start, self.recipe = cl.load_weights("cifar-vivid")
+        self.probes, missing = cl.metrics.available_probes(self.measured_on)
+        print(*missing, sep="\n")
+
+    def finish(self, weight: float, seed: int) -> nn.Module:
+        """Train once more, with a critic of this weight; 0: without."""
+        settings = dict(self.recipe.settings) | {"vividness": 0.5}
+        recipe = (cl.Recipe("unet", "adversarial", 32, self.recipe.options, {"base": "bins", "base_settings": settings, "weight": weight})
+                  if weight else cl.Recipe("unet", "bins", 32, self.recipe.options, settings))
+        config = cl.TrainConfig(1, lr=0.0005, schedule="one-cycle", seed=seed)
+        return cl.fit(recipe, self.train, self.measured_on, config, start=self.start).last
+
+    def measure(self, way: str, seed: int, network: nn.Module, levels: Sequence[float] = LEVELS) -> pd.DataFrame:
+        """Lines of the table: the network at some levels of vividness."""
+        objective = self.recipe.build_objective()
+        scores = cl.evaluate({level: (network, objective.with_vividness(level)) for level in levels}, self.measured_on, self.probes)
+        return pd.DataFrame([{"way": way, "seed": seed, "vividness": level, **score.values} for level, score in scores.items()])
+
+
+def lines_that_are_missing(experiment: Experiment, table: pd.DataFrame, weights: list[float], seeds: list[int]) -> Iterator[pd.DataFrame]:
+    """Train and measure what the table does not have: the start, the controls, and the finishes with a critic."""
+    there = set(zip(table["way"], table["seed"], strict=True))
+    if ("start", 0) not in there:
+        yield experiment.measure("start", 0, experiment.start, CURVE)
+    for seed in seeds:
+        for weight in (0, *weights):
+            way = f"critic {weight:g}" if weight else "control"
+            if (way, seed) not in there:
+                yield experiment.measure(way, seed, experiment.finish(weight, seed))
+
+
+def above_the_start(table: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """The table, with the metric less that of the start at a vividness with as much ab MAE (continued beyond the ends of the curve)."""
+    start = table[table["way"] == "start"].sort_values("ab_mae")
+    curve = PchipInterpolator(start["ab_mae"], start[metric])
+    finished = table[table["way"] != "start"]
+    return finished.assign(**{metric: finished[metric] - curve(finished["ab_mae"])})
+
+
+def verdicts(table: pd.DataFrame) -> pd.DataFrame:
+    """At equal error, by how much each critic is better than its control: a line per weight, level and metric."""
+    lines = []
+    for metric in (metric for metric in SMALLEST_EFFECTS if metric in table):
+        above = above_the_start(table, metric)
+        for level in LEVELS:
+            rows = [cl.study.Row(line.way, line.seed, "", "", "", {metric: getattr(line, metric)})
+                    for line in above[above["vividness"] == level].itertuples()]
+            for way in sorted({row.variant for row in rows} - {"control"}):
+                verdict = cl.study.Claim(way, metric, way, "control", SMALLEST_EFFECTS[metric]).judge(rows)
+                lines.append({"way": way, "vividness": level, "measure": LABELS[metric], "smallest effect": verdict.smallest_effect,
+                              "better by": f"{verdict.effect:.3g} ({verdict.low:.3g} to {verdict.high:.3g})", "seeds": verdict.seeds,
+                              "direction": verdict.direction, "size": verdict.size})
+    return pd.DataFrame(lines)
+
+
+def main() -> None:
+    """Train what is missing, and print the verdicts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("table", type=Path, help="CSV to read and to extend")
+    parser.add_argument("--weights", type=float, nargs="+", default=[0.1], help="of the critic (default: 0.1)")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    options = parser.parse_args()
+    table = pd.read_csv(options.table) if options.table.exists() else pd.DataFrame(columns=KEY)
+    for lines in lines_that_are_missing(Experiment(), table, options.weights, options.seeds):
+        table = pd.concat([table, lines]) if len(table) else lines
+        write_atomic(options.table, table.to_csv(index=False, float_format="%.6g").encode())
+    print(verdicts(table).to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
