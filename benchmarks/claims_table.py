@@ -20,13 +20,18 @@ def read_verdicts(path: Path) -> pd.DataFrame:
 
 
 def claims_table(verdicts: pd.DataFrame) -> str:
-    """Lines of a table; decided words are bold. Where the size is open, effects above *excluded* are outside the interval."""
+    """Lines of a table; decided words are bold. Where the size is open, effects above *excluded* are outside the interval.
+
+    The column with the report's words is left out if they are all empty.
+    """
     lines = [HEADER, ("---",) * len(HEADER)]
     for line, repeated in zip(verdicts.itertuples(), verdicts["number"].duplicated(), strict=True):
         lines.append((f"{line.number}{line.part}", "" if repeated else line.report, line.claim, LABELS[line.metric], f"{line.smallest_effect:g}",
                       _interval(line.effect, line.low, line.high), f"{line.seeds}" + (f", {line.failed} failed" if line.failed else ""),
                       _bold(line.direction), _bold(line.size), f"{line.excluded:.3g}" if line.size == "open" else "",
                       f"{line.direction_holm}, {line.size_holm}"))
+    if not verdicts["report"].any():
+        lines = [(number, *rest) for number, _, *rest in lines]
     return _markdown(lines)
 
 

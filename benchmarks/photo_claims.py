@@ -4,7 +4,7 @@ All are one U-Net at 64 px with L1 on a and b, a small stand-in for the weights 
 photos in all, so a small collection is seen more often. Needs a folder or zip of 30,000 photos to train on, and the extra
 ``encoder``. After a kill, the same command continues.
 
-    python benchmarks/photo_claims.py PHOTOS --out TABLES --seeds 5
+    python benchmarks/photo_claims.py PHOTOS --out notebooks/results/photos
 """
 
 import argparse
@@ -29,11 +29,15 @@ def photo_trial(root: str, encoder: str, num_images: int) -> Trial:
                  num_valid=1_000, start=None if encoder == "new" else cl.models.pretrained)
 
 
-def photo_questions(root: str) -> dict[int, Question]:
-    """Questions about networks for photos, by number."""
+def expect_enough_photos(root: str) -> None:
+    """Raise a DataError if the folder has fewer photos than the largest training needs."""
     found = len(cl.load("folder", "train", 64, root))
     if found < max(NUMBERS.values()):
         raise DataError(f"{root} has {found:,} photos to train on: {max(NUMBERS.values()):,} are needed")
+
+
+def photo_questions(root: str) -> dict[int, Question]:
+    """Questions about networks for photos, by number."""
     variants = {f"{encoder}, {name}": photo_trial(root, encoder, number) for encoder in ENCODERS for name, number in NUMBERS.items()}
     tuned = variants["tuned, 10,000"]
     variants |= {"with hints": tuned.with_changes(config={"hinted": 0.3}), "with old photos": tuned.with_changes(config={"aged": 0.25})}
@@ -64,6 +68,7 @@ def main() -> None:
     parser.add_argument("--claims", type=int, nargs="+")
     parser.add_argument("--seeds", type=int, default=3)
     options = parser.parse_args()
+    expect_enough_photos(options.photos)
     questions = photo_questions(options.photos)
     rows = cl.study.repeat(options.claims, options.seeds, options.out, questions=questions)
     print(cl.study.verdict_table(rows, options.claims, questions))

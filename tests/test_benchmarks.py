@@ -43,7 +43,7 @@ def test_claims_about_photos_compare_equal_work_on_enough_photos(load, home, tmp
     claims = load("photo_claims")
     fill(tmp_path / "few", 20)
     with pytest.raises(DataError, match=r"few has \d+ photos to train on: 30,000 are needed"):
-        claims.photo_questions(str(tmp_path / "few"))
+        claims.expect_enough_photos(str(tmp_path / "few"))
     monkeypatch.setattr(claims, "NUMBERS", {"1,000": 2, "10,000": 4, "30,000": 12})
     monkeypatch.setattr(claims, "SEEN", 12)
     questions = claims.photo_questions(str(tmp_path / "few"))
@@ -92,6 +92,15 @@ def test_the_verdicts_that_are_shown_are_those_of_the_trainings(load, monkeypatc
     assert tables.changes_table(before, shown) in text
     judged = study.judge(study.read_table(results / "trainings.csv"))
     pd.testing.assert_frame_equal(shown, judged.astype({"variant": str}), check_dtype=False, rtol=1e-4)
+
+
+def test_the_verdicts_about_photos_are_those_of_the_trainings(load):
+    results = BENCHMARKS.parent / "notebooks" / "results" / "photos"
+    tables, questions = load("claims_table"), load("photo_claims").photo_questions("photos")
+    shown = tables.read_verdicts(results / "verdicts.csv")
+    assert tables.claims_table(shown) in (BENCHMARKS / "RESULTS.md").read_text()
+    judged = study.judge(study.read_table(results / "trainings.csv"), questions=questions)
+    pd.testing.assert_frame_equal(shown, judged, check_dtype=False, rtol=1e-4)
 
 
 def test_trainings_that_failed_are_shown_beside_the_seeds(load):
