@@ -67,10 +67,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--claims", type=int, nargs="+")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--most-seeds", type=int, help="where the size of an effect is open, go on to so many (default: --seeds)")
     options = parser.parse_args()
     expect_enough_photos(options.photos)
     questions = photo_questions(options.photos)
-    rows = cl.study.repeat(options.claims, options.seeds, options.out, questions=questions)
+    rows = cl.study.repeat(options.claims, options.seeds, options.out, most_seeds=options.most_seeds, questions=questions)
     print(cl.study.verdict_table(rows, options.claims, questions))
 
 

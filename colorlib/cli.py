@@ -238,7 +238,8 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
     add("--plan", metavar="DIR",
         help="folder with the trainings.csv of a pilot study: train as many seeds as its scatter says are needed to find the smallest "
              "effects, and none of its own")
-    add("--most-seeds", type=int, metavar="N", help="seeds of a variant, at most, that --plan may ask for (default: 12)")
+    add("--most-seeds", type=int, metavar="N",
+        help="where the size of an effect is open, go on to so many seeds; no plan asks for more (default: 12 with --plan, else --seeds)")
     add("--missing", default="error", choices=("error", "samples"),
         help="where a data set is not there: stop, or train on the few photos that come with colorlib (default: error)")
     add("--out", required=True, metavar="DIR", help="folder for trainings.csv, curves.csv and verdicts.csv")
@@ -247,11 +248,9 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
 def _ablate(options: argparse.Namespace) -> int:
     if options.budget:
         os.environ["COLORLIB_BUDGET"] = options.budget
-    if options.most_seeds is not None and not options.plan:
-        raise UsageError("--most-seeds limits what --plan asks for: give both, or --seeds")
     plan = cl.study.read_table(expand_user(options.plan) / "trainings.csv") if options.plan else []
-    limit = {} if options.most_seeds is None else {"most_seeds": options.most_seeds}
-    rows = cl.study.repeat(options.claims, options.seeds, expand_user(options.out), missing=options.missing, plan=plan, **limit)
+    rows = cl.study.repeat(options.claims, options.seeds, expand_user(options.out), missing=options.missing, plan=plan,
+                           most_seeds=options.most_seeds)
     print(cl.study.verdict_table(rows, options.claims))
     failed = [f"{row.variant}, seed {row.seed}: {row.error}" for row in rows if row.error]
     print("\n".join(failed) or "all trainings finished")

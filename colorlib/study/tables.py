@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from string import ascii_lowercase
 
@@ -28,7 +29,7 @@ VERDICT_COLUMNS = ["number", "part", "report", "claim", "metric", "variant", "re
 
 
 def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | None = None,
-           executor: Executor | None = None, missing: str = "error", plan: Sequence[Row] = (), most_seeds: int = 12,
+           executor: Executor | None = None, missing: str = "error", plan: Sequence[Row] = (), most_seeds: int | None = None,
            questions: Mapping[int, Question] | None = None) -> list[Row]:
     """Repeat the study: train all variants that its claims need, and write the tables.
 
@@ -39,8 +40,10 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
             (a line per claim). Trainings that are in these tables are not repeated, and others in them stay.
         executor: as for ``Study.run``.
         missing: what to do if a data set is not there, as for ``load``: "error", or "samples".
-        plan: rows of a pilot study. Its scatter says how many seeds each claim needs (``upper_scatter``, ``seeds_needed``), at most
-            ``most_seeds``; its own seeds are not used again.
+        plan: rows of a pilot study. Its scatter says how many seeds each claim needs (``upper_scatter``, ``seeds_needed``); its own
+            seeds are not used again.
+        most_seeds: the most that a plan may ask for. And a claim whose size is open with its seeds goes on to so many; it is then tested
+            twice, so that chance has two occasions. By default 12 with a plan; without one, no claim goes on.
         questions: other ones than the report's, by number.
 
     Returns:
@@ -57,24 +60,36 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
     chosen = _chosen(numbers, questions)
     variants = {name: trial.with_changes(missing=missing) for question in chosen.values() for name, trial in question.variants.items()}
     claims = [claim for question in chosen.values() for claim in question.claims]
-    numbers_of_seeds = _planned(variants, claims, seeds, plan, most_seeds)
     first_seed = 1 + max((row.seed for row in plan), default=-1)
-    if out is None:
-        return _trained(variants, numbers_of_seeds, first_seed, executor, [])
-    out = Path(out)
-    trainings, curves = out / "trainings.csv", out / "curves.csv"
-    expect_writable(trainings)                  # an error after hours of training would come too late
-    kept = read_table(trainings) if trainings.exists() else []
-    kept_curves = dict(read_curves(curves)) if curves.exists() else {}
-    _expect_current(trainings, kept, variants)
-    rows = _trained(variants, numbers_of_seeds, first_seed, executor, kept)
-    together = {(row.variant, row.seed): row for row in [*kept, *rows]}
-    new_curves = {key: thin_history(read_history(file)) for key, row in together.items()
-                  if key not in kept_curves and (file := runs_dir() / row.run / "history.csv").is_file()}
-    write_curves(curves, kept_curves | new_curves)
-    write_table(trainings, list(together.values()))
-    _write_csv(out / "verdicts.csv", judge(list(together.values()), questions=questions), digits=5)
-    return list(together.values())
+    known = _known(Path(out), variants) if out is not None else []
+    most_seeds = most_seeds or (12 if plan else seeds)
+    numbers_of_seeds = _planned(variants, claims, seeds, plan, most_seeds)
+    rows = _trained(variants, dict.fromkeys(variants, 0), numbers_of_seeds, first_seed, executor, known)
+    more = _planned_further(numbers_of_seeds, claims, rows, most_seeds)
+    rows += _trained(variants, numbers_of_seeds, more, first_seed, executor, known)
+    return rows if out is None else _written(Path(out), [*known, *rows], questions)
+
+
+def _known(out: Path, variants: Mapping[str, Trial]) -> list[Row]:
+    """Rows of the tables that are there; raises if they cannot be replaced: an error after hours of training would come too late."""
+    trainings = out / "trainings.csv"
+    expect_writable(trainings)
+    known = read_table(trainings) if trainings.exists() else []
+    _expect_current(trainings, known, variants)
+    return known
+
+
+def _written(out: Path, rows: Sequence[Row], questions: Mapping[int, Question]) -> list[Row]:
+    """Write the tables. The rows of trainings.csv: of two with equal variant and seed, the last."""
+    together = {(row.variant, row.seed): row for row in rows}
+    rows, curves = list(together.values()), out / "curves.csv"
+    kept = dict(read_curves(curves)) if curves.exists() else {}
+    new = {key: thin_history(read_history(file)) for key, row in together.items()
+           if key not in kept and (file := runs_dir() / row.run / "history.csv").is_file()}
+    write_curves(curves, kept | new)
+    write_table(out / "trainings.csv", rows)
+    _write_csv(out / "verdicts.csv", judge(rows, questions=questions), digits=5)
+    return rows
 
 
 def _planned(variants: Mapping[str, Trial], claims: Sequence[Claim], seeds: int, plan: Sequence[Row], most_seeds: int) -> dict[str, int]:
@@ -88,14 +103,19 @@ def _planned(variants: Mapping[str, Trial], claims: Sequence[Claim], seeds: int,
     return planned
 
 
-def _trained(variants: Mapping[str, Trial], numbers_of_seeds: Mapping[str, int], first_seed: int, executor: Executor | None,
-             known: Sequence[Row]) -> list[Row]:
-    """Rows of all variants; few seeds first: what all need comes before what some need."""
-    rows, before = [], 0
-    for number in sorted(set(numbers_of_seeds.values())):
-        some = {name: trial for name, trial in variants.items() if numbers_of_seeds[name] >= number}
-        rows += Study(some, range(first_seed + before, first_seed + number)).run(executor, known)
-        before = number
+def _planned_further(planned: Mapping[str, int], claims: Sequence[Claim], rows: Sequence[Row], most_seeds: int) -> dict[str, int]:
+    """The same numbers, but ``most_seeds`` for the variants of claims whose size is open."""
+    undecided = {name for claim in claims if claim.judge(rows).size == "open" for name in claim.variants}
+    return {name: max(number, most_seeds) if name in undecided else number for name, number in planned.items()}
+
+
+def _trained(variants: Mapping[str, Trial], before: Mapping[str, int], numbers_of_seeds: Mapping[str, int], first_seed: int,
+             executor: Executor | None, known: Sequence[Row]) -> list[Row]:
+    """Rows of all variants, of the seeds that follow those ``before``; few seeds first: what all need comes before what some need."""
+    rows = []
+    for low, high in pairwise(sorted({*before.values(), *numbers_of_seeds.values()})):
+        some = {name: trial for name, trial in variants.items() if before[name] <= low and high <= numbers_of_seeds[name]}
+        rows += Study(some, range(first_seed + low, first_seed + high)).run(executor, known)
     return rows
 
 
