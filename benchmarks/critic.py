@@ -1,27 +1,30 @@
 """Does a critic help? Finish ``cifar-vivid`` with a critic and, as a control, without one; compare both at equal error.
 
 A finish is one epoch of 20,000 photos of CIFAR-10. Finishes with equal seeds see the same photos in the same order. Each network is
-measured on 1,500 validation photos, at vividness 0.5 and 1, the start at five levels. The table has a line per network and level; lines that
-are there are not measured again, and a training that was killed continues.
+measured on 1,500 validation photos, at vividness 0.5 and 1, the start at six levels; the networks of the course as they come, too. The
+table has a line per network and level; lines that are there are not measured again, and a training that was killed continues.
 
     python benchmarks/critic.py pilot.csv --weights 0.03 0.1 0.3 --seeds 0 1 2
-    python benchmarks/critic.py notebooks/results/critic.csv --weights 0.1 --seeds 3 4 5 6 7 8 9 10
+    python benchmarks/critic.py critic.csv --weights 0.1 --seeds 11 12 13 14 15 16 17 18
 """
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from scipy.interpolate import PchipInterpolator
 from torch import nn
 
 import colorlib as cl
+from colorlib.models.objectives import ABClassification, Objective
 from colorlib.plots.study_charts import LABELS
 from colorlib.system.files import write_atomic
 
-LEVELS = (0.5, 1)                # of vividness; trained at 0.5
-CURVE = (0, 0.25, 0.5, 0.75, 1)  # levels of the start
+LEVELS = (0.5, 1)     # of vividness; trained at 0.5
+CURVE = (0, 0.25, 0.5, 0.75, 1, 1.25)     # levels of the start: so far that its errors enclose those of the finishes
 SMALLEST_EFFECTS = {"frechet": 0.5, "lpips_alexnet": 0.01, "psnr": 0.2, "recognized": 0.01}
 KEY = ["way", "seed", "vividness"]
 
@@ -47,8 +50,28 @@ class Experiment:
     def measure(self, way: str, seed: int, network: nn.Module, levels: Sequence[float] = LEVELS) -> pd.DataFrame:
         """Lines of the table: the network at some levels of vividness."""
         objective = self.recipe.build_objective()
-        scores = cl.evaluate({level: (network, objective.with_vividness(level)) for level in levels}, self.measured_on, self.probes)
+        return self._lines(way, seed, {level: (network, at_level(objective, level)) for level in levels})
+
+    def measure_as_they_come(self) -> pd.DataFrame:
+        """Lines of the table: the trained networks of the course, with the settings that they come with, and so without a vividness."""
+        found = []
+        for name in ("cifar", "cifar-vivid"):
+            network, recipe = cl.load_weights(name)
+            found.append(self._lines(name, 0, {None: (network, recipe.build_objective())}))
+        return pd.concat(found)
+
+    def _lines(self, way: str, seed: int, colorizers: Mapping[float | None, tuple[nn.Module, Objective]]) -> pd.DataFrame:
+        scores = cl.evaluate(colorizers, self.measured_on, self.probes)
         return pd.DataFrame([{"way": way, "seed": seed, "vividness": level, **score.values} for level, score in scores.items()])
+
+
+def at_level(objective: ABClassification, level: float) -> ABClassification:
+    """The objective at a vividness; above 1, where none is defined, the last piece of its curve is continued."""
+    if level <= 1:
+        return objective.with_vividness(level)
+    before, end = np.array(objective.curve[-2:])
+    tilt, temperature = end + (level - 1) * (len(objective.curve) - 1) * (end - before)
+    return replace(objective, vividness=None, tilt=float(tilt), temperature=float(temperature))
 
 
 def lines_that_are_missing(experiment: Experiment, table: pd.DataFrame, weights: list[float], seeds: list[int]) -> Iterator[pd.DataFrame]:
@@ -56,6 +79,8 @@ def lines_that_are_missing(experiment: Experiment, table: pd.DataFrame, weights:
     there = set(zip(table["way"], table["seed"], strict=True))
     if ("start", 0) not in there:
         yield experiment.measure("start", 0, experiment.start, CURVE)
+    if ("cifar", 0) not in there:
+        yield experiment.measure_as_they_come()
     for seed in seeds:
         for weight in (0, *weights):
             way = f"critic {weight:g}" if weight else "control"
@@ -64,7 +89,7 @@ def lines_that_are_missing(experiment: Experiment, table: pd.DataFrame, weights:
 
 
 def above_the_start(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The table, with the metric less that of the start at a vividness with as much ab MAE (continued beyond the ends of the curve)."""
+    """The table, with the metric less that of the start at a vividness with as much ab MAE."""
     start = table[table["way"] == "start"].sort_values("ab_mae")
     curve = PchipInterpolator(start["ab_mae"], start[metric])
     finished = table[table["way"] != "start"]

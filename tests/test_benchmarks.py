@@ -16,6 +16,7 @@ from PIL import Image
 
 from colorlib import study
 from colorlib.models.recipe import Recipe
+from colorlib.models.weights import load_weights
 from colorlib.system.errors import DataError
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
@@ -55,7 +56,7 @@ def test_claims_about_photos_compare_equal_work_on_enough_photos(load, home, tmp
 
 def test_a_critic_is_compared_with_its_control_at_equal_error(load):
     critic = load("critic")
-    start = [("start", 0, level, ab_mae, 50 - 4 * ab_mae) for level, ab_mae in zip(critic.CURVE, (7.5, 7.7, 8.0, 8.5, 9.0), strict=True)]
+    start = [("start", 0, level, ab_mae, 50 - 4 * ab_mae) for level, ab_mae in zip(critic.CURVE, (7.5, 7.7, 8.0, 8.5, 9.0, 9.5), strict=True)]
     finishes = [(way, seed, level, ab_mae, 50 - 4 * ab_mae + above) for level in critic.LEVELS
                 for way, ab_mae, aboves in (("control", 8.0, (0.0, 0.1, 0.2)), ("critic 0.1", 8.6, (-0.9, -0.9, -0.9)))
                 for seed, above in enumerate(aboves)]
@@ -63,6 +64,11 @@ def test_a_critic_is_compared_with_its_control_at_equal_error(load):
     assert list(found["better by"]) == ["1 (0.752 to 1.25)"] * 2, "0.9, 1.0 and 1.1, with 4.303 standard errors of 0.1 / sqrt(3)"
     assert list(found["direction"]) == ["yes"] * 2
     assert list(found["size"]) == ["matters"] * 2
+
+
+def test_a_level_above_the_curve_continues_its_last_piece(load):
+    objective = load("critic").at_level(load_weights("cifar-vivid")[1].build_objective(), 1.25)
+    assert (objective.tilt, objective.temperature) == pytest.approx((0.766 + 0.136, 0.30 - 0.08)), "the curve ends (0.63, 0.38), (0.766, 0.3)"
 
 
 def test_what_the_table_of_critics_has_is_not_trained_again(load):
@@ -78,7 +84,7 @@ def test_what_the_table_of_critics_has_is_not_trained_again(load):
         def measure(self, way, seed, network, levels=critic.LEVELS):
             asked.append((way, seed, network))
 
-    table = pd.DataFrame({"way": ["start", "control"], "seed": [0, 3]})
+    table = pd.DataFrame({"way": ["start", "cifar", "control"], "seed": [0, 0, 3]})
     assert len(list(critic.lines_that_are_missing(Experiment(), table, [0.1], [3, 4]))) == 3
     assert asked == [("critic 0.1", 3, (0.1, 3)), ("control", 4, (0, 4)), ("critic 0.1", 4, (0.1, 4))]
 
@@ -101,6 +107,17 @@ def test_the_verdicts_about_photos_are_those_of_the_trainings(load):
     assert tables.claims_table(shown) in (BENCHMARKS / "RESULTS.md").read_text()
     judged = study.judge(study.read_table(results / "trainings.csv"), questions=questions)
     pd.testing.assert_frame_equal(shown, judged, check_dtype=False, rtol=1e-4)
+
+
+def test_the_verdicts_about_a_critic_are_those_of_its_tables(load):
+    results, text = BENCHMARKS.parent / "notebooks" / "results", (BENCHMARKS / "RESULTS.md").read_text().replace("**", "")
+    for table, num_lines in ((results / "critic.csv", 8), (results / "pilot" / "critic.csv", 24)):
+        found = load("critic").verdicts(pd.read_csv(table))
+        assert len(found) == num_lines
+        for line in found[found["measure"].str.startswith("Frechet") | (found["seeds"] == 8)].to_dict("records"):
+            cells = [line["way"].removeprefix("critic "), f"{line['vividness']:g}", line["measure"], f"{line['smallest effect']:g}",
+                     line["better by"], str(line["seeds"]), line["direction"], line["size"]]
+            assert f"| {' | '.join(cells)} |" in text
 
 
 def test_trainings_that_failed_are_shown_beside_the_seeds(load):
