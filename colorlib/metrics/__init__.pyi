@@ -1,6 +1,7 @@
 __all__ = [
     "LPIPS",
     "MEASURES",
+    "PROTOCOLS",
     "QUICK",
     "Answer",
     "Batch",
@@ -21,6 +22,7 @@ __all__ = [
     "frechet",
     "load_lpips",
     "measures_from_means",
+    "protocol_table",
     "psnr",
     "quick_probe",
     "read_answers",
@@ -34,4 +36,5 @@ from .perceptual import LPIPS, frechet, load_lpips
 from .pixels import ab_auc, ab_distance, ab_mae, ab_mse, accuracy, psnr, rgb_mae
 from .preference import Answer, Preference, bradley_terry, read_answers
 from .probes import Batch, available_probes, quick_probe
+from .protocols import PROTOCOLS, protocol_table
 from .report import score_table
