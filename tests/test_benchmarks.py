@@ -17,7 +17,7 @@ from PIL import Image
 from colorlib import study
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import load_weights
-from colorlib.system.errors import DataError
+from colorlib.system.errors import DataError, UsageError
 
 BENCHMARKS = Path(__file__).resolve().parent.parent / "benchmarks"
 
@@ -52,6 +52,9 @@ def test_claims_about_photos_compare_equal_work_on_enough_photos(load, home, tmp
     assert {trial.num_images * trial.config.num_epochs for trial in trials.values()} == {12}
     assert {name for name, trial in trials.items() if trial.start is None} == {"new, 1,000", "new, 10,000", "new, 30,000"}
     assert {name for name, trial in trials.items() if trial.config.hinted or trial.config.aged} == {"with hints", "with old photos"}
+    monkeypatch.setattr("sys.argv", ["photo_claims", str(tmp_path / "few"), "--out", str(tmp_path / "out"), "--seeds", "4", "--most-seeds", "3"])
+    with pytest.raises(UsageError, match="most_seeds must be 4 or more, as seeds is, got 3"):
+        claims.main()
 
 
 def test_a_critic_is_compared_with_its_control_at_equal_error(load):

@@ -51,18 +51,21 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
 
     Raises:
         DataError: if the folder holds trainings of another budget, data or version, or a damaged table.
-        UsageError: for a number that no question has, or fewer than one seed.
+        UsageError: for a number that no question has, fewer than one seed, or a ``most_seeds`` below ``seeds``.
         WriteError: if the tables cannot be written.
     """
     if seeds < 1:
         raise UsageError(f"seeds must be 1 or more, and 2 or more for intervals, got {seeds}")
+    if most_seeds is not None and most_seeds < seeds:
+        raise UsageError(f"most_seeds must be {seeds} or more, as seeds is, got {most_seeds}")
     questions = all_questions() if questions is None else questions
     chosen = _chosen(numbers, questions)
     variants = {name: trial.with_changes(missing=missing) for question in chosen.values() for name, trial in question.variants.items()}
     claims = [claim for question in chosen.values() for claim in question.claims]
     first_seed = 1 + max((row.seed for row in plan), default=-1)
     known = _known(Path(out), variants) if out is not None else []
-    most_seeds = most_seeds or (12 if plan else seeds)
+    if most_seeds is None:
+        most_seeds = max(12, seeds) if plan else seeds
     numbers_of_seeds = _planned(variants, claims, seeds, plan, most_seeds)
     rows = _trained(variants, dict.fromkeys(variants, 0), numbers_of_seeds, first_seed, executor, known)
     more = _planned_further(numbers_of_seeds, claims, rows, most_seeds)

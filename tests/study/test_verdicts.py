@@ -94,6 +94,15 @@ def test_ablate_on_the_command_line(home, tmp_path, capsys):
     assert len(study.judge([])) == 0
 
 
+@pytest.mark.parametrize(("seeds", "most_seeds", "message"), [
+    (0, None, "seeds must be 1 or more, and 2 or more for intervals, got 0"), (3, 2, "most_seeds must be 3 or more, as seeds is, got 2"),
+    (3, 0, "got 0"), (3, -1, "got -1")])
+def test_numbers_of_seeds_that_make_no_sense_are_refused(home, tmp_path, seeds, most_seeds, message):
+    with pytest.raises(UsageError, match=message):
+        study.repeat([10], seeds=seeds, most_seeds=most_seeds, out=tmp_path / "out", missing="samples")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_a_study_goes_on_from_its_tables_on_another_machine(home, tmp_path, monkeypatch):
     """The runs are gone, the tables are there: only what is new is trained, and the rest stays to the byte."""
