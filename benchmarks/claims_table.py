@@ -36,7 +36,7 @@ def claims_table(verdicts: pd.DataFrame) -> str:
 
 
 def changes_table(before: pd.DataFrame, verdicts: pd.DataFrame) -> str:
-    """Lines of a table: the claims about the same variants of which a word is another one now."""
+    """Lines of a table: claims about the same variants whose direction or size changed."""
     both = before.merge(verdicts, on=["number", "part", "claim", "metric", "variant", "reference"], suffixes=("_before", ""))
     lines = [CHANGES, ("---",) * len(CHANGES)]
     for line in both.itertuples():

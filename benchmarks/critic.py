@@ -21,7 +21,8 @@ from torch import nn
 import colorlib as cl
 from colorlib.models.objectives import ABClassification, Objective
 from colorlib.plots.study_charts import LABELS
-from colorlib.system.files import write_atomic
+from colorlib.system.errors import DataError
+from colorlib.system.files import expect_writable, write_atomic
 
 LEVELS = (0.5, 1)     # of vividness; trained at 0.5
 CURVE = (0, 0.25, 0.5, 0.75, 1, 1.25)     # levels of the start: so far that its errors enclose those of the finishes
@@ -74,25 +75,31 @@ def at_level(objective: ABClassification, level: float) -> ABClassification:
     return replace(objective, vividness=None, tilt=float(tilt), temperature=float(temperature))
 
 
-def lines_that_are_missing(experiment: Experiment, table: pd.DataFrame, weights: list[float], seeds: list[int]) -> Iterator[pd.DataFrame]:
-    """Train and measure what the table does not have: the start, the controls, and the finishes with a critic."""
+def measure_missing(experiment: Experiment, table: pd.DataFrame, weights: Sequence[float], seeds: Sequence[int]) -> Iterator[pd.DataFrame]:
+    """Train and measure what the table does not have, line by line: the start, the controls, and the finishes with a critic."""
     there = set(zip(table["way"], table["seed"], strict=True))
     if ("start", 0) not in there:
         yield experiment.measure("start", 0, experiment.start, CURVE)
     if ("cifar", 0) not in there:
         yield experiment.measure_as_they_come()
-    for seed in seeds:
-        for weight in (0, *weights):
+    for seed in dict.fromkeys(seeds):
+        for weight in dict.fromkeys((0, *weights)):
             way = f"critic {weight:g}" if weight else "control"
             if (way, seed) not in there:
                 yield experiment.measure(way, seed, experiment.finish(weight, seed))
 
 
 def above_the_start(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """The table, with the metric less that of the start at a vividness with as much ab MAE."""
+    """The table, with the metric less that of the start at a vividness with as much ab MAE.
+
+    Raises:
+        DataError: if a finish has an error outside of the start's: a curve that goes on by its last piece has been wrong.
+    """
     start = table[table["way"] == "start"].sort_values("ab_mae")
+    finished = table[(table["way"] != "start") & table["vividness"].notna()]
+    if not finished["ab_mae"].between(start["ab_mae"].min(), start["ab_mae"].max()).all():
+        raise DataError("a finish has an ab MAE outside of those of the start: measure the start at more levels of vividness (CURVE)")
     curve = PchipInterpolator(start["ab_mae"], start[metric])
-    finished = table[table["way"] != "start"]
     return finished.assign(**{metric: finished[metric] - curve(finished["ab_mae"])})
 
 
@@ -119,8 +126,9 @@ def main() -> None:
     parser.add_argument("--weights", type=float, nargs="+", default=[0.1], help="of the critic (default: 0.1)")
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     options = parser.parse_args()
+    expect_writable(options.table)
     table = pd.read_csv(options.table) if options.table.exists() else pd.DataFrame(columns=KEY)
-    for lines in lines_that_are_missing(Experiment(), table, options.weights, options.seeds):
+    for lines in measure_missing(Experiment(), table, options.weights, options.seeds):
         table = pd.concat([table, lines]) if len(table) else lines
         write_atomic(options.table, table.to_csv(index=False, float_format="%.6g").encode())
     print(verdicts(table).to_string(index=False))

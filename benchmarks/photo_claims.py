@@ -18,13 +18,13 @@ from colorlib.study.questions import AB, Question
 from colorlib.study.study import Trial
 from colorlib.system.errors import DataError
 
-NUMBERS = {"1,000": 1_000, "10,000": 10_000, "30,000": 30_000}
-SEEN = 30_000            # photos that each training sees in all
+COLLECTION_SIZES = {"1,000": 1_000, "10,000": 10_000, "30,000": 30_000}
+PHOTOS_SEEN = 30_000                      # photos that each training sees in all
 
 
 def photo_trial(root: str, encoder: str, num_images: int) -> Trial:
     """A training on some photos of a folder."""
-    config = one_cycle(SEEN // num_images, 0.002, 64)
+    config = one_cycle(PHOTOS_SEEN // num_images, 0.002, 64)
     return Trial(cl.Recipe("encoder-unet", "ab-l1", 64, {"encoder": encoder}), config, "folder", root, num_images,
                  num_valid=1_000, start=None if encoder == "new" else cl.models.pretrained)
 
@@ -32,13 +32,13 @@ def photo_trial(root: str, encoder: str, num_images: int) -> Trial:
 def expect_enough_photos(root: str) -> None:
     """Raise a DataError if the folder has fewer photos than the largest training needs."""
     found = len(cl.load("folder", "train", 64, root))
-    if found < max(NUMBERS.values()):
-        raise DataError(f"{root} has {found:,} photos to train on: {max(NUMBERS.values()):,} are needed")
+    if found < max(COLLECTION_SIZES.values()):
+        raise DataError(f"{root} has {found:,} photos to train on: {max(COLLECTION_SIZES.values()):,} are needed")
 
 
 def photo_questions(root: str) -> dict[int, Question]:
     """Questions about networks for photos, by number."""
-    variants = {f"{encoder}, {name}": photo_trial(root, encoder, number) for encoder in ENCODERS for name, number in NUMBERS.items()}
+    variants = {f"{encoder}, {name}": photo_trial(root, encoder, number) for encoder in ENCODERS for name, number in COLLECTION_SIZES.items()}
     tuned = variants["tuned, 10,000"]
     variants |= {"with hints": tuned.with_changes(config={"hinted": 0.3}), "with old photos": tuned.with_changes(config={"aged": 0.25})}
 
@@ -50,9 +50,9 @@ def photo_questions(root: str) -> dict[int, Question]:
 
     return {
         1: question(*(less_error(f"a frozen pretrained encoder is better than a new one: {name}", f"frozen, {name}", f"new, {name}")
-                      for name in NUMBERS)),
-        2: question(*(less_error(f"a tuned one is better than a new one: {name}", f"tuned, {name}", f"new, {name}") for name in NUMBERS)),
-        3: question(*(less_error(f"a tuned one is better than a frozen one: {name}", f"tuned, {name}", f"frozen, {name}") for name in NUMBERS)),
+                      for name in COLLECTION_SIZES)),
+        2: question(*(less_error(f"a tuned one is better than a new one: {name}", f"tuned, {name}", f"new, {name}") for name in COLLECTION_SIZES)),
+        3: question(*(less_error(f"a tuned one is better than a frozen one: {name}", f"tuned, {name}", f"frozen, {name}") for name in COLLECTION_SIZES)),
         4: question(less_error("10,000 photos are better than 1,000", "tuned, 10,000", "tuned, 1,000"),
                     less_error("30,000 are better than 10,000", "tuned, 30,000", "tuned, 10,000")),
         5: question(less_error("hints in training lower the error without hints", "with hints", "tuned, 10,000")),

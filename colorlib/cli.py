@@ -248,7 +248,9 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
 def _ablate(options: argparse.Namespace) -> int:
     if options.budget:
         os.environ["COLORLIB_BUDGET"] = options.budget
-    plan = cl.study.read_table(expand_user(options.plan) / "trainings.csv") if options.plan else []
+    plan = [] if options.plan is None else cl.study.read_table(expand_user(options.plan) / "trainings.csv")
+    if options.plan is not None and not plan:
+        raise DataError(f"{options.plan} holds no trainings to plan by: give the folder of a pilot study")
     rows = cl.study.repeat(options.claims, options.seeds, expand_user(options.out), missing=options.missing, plan=plan,
                            most_seeds=options.most_seeds)
     print(cl.study.verdict_table(rows, options.claims))
@@ -259,7 +261,10 @@ def _ablate(options: argparse.Namespace) -> int:
 
 def comma_separated_numbers(text: str) -> list[int]:
     """Convert "1,10" to [1, 10]."""
-    return [int(number) for number in text.split(",")]
+    try:
+        return [int(number) for number in text.split(",")]
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be numbers with commas between, such as 1,10, got {text!r}") from error
 
 
 def _add_evaluate(commands: argparse._SubParsersAction) -> None:
@@ -292,8 +297,9 @@ def _evaluate(options: argparse.Namespace) -> int:
         expect_writable(expand_user(options.json))
     model, recipe = cl.load_weights(options.weights)
     objective, name = recipe.build_objective(), str(options.weights)
-    measured = {f"{name}, vividness {level:g}": (model, objective.with_vividness(level)) for level in options.vividness} or {name: (model, objective)}
-    images, others = report.evaluation_images(options.data, options.split, protocol.size if protocol else recipe.size, options.limit)
+    measured = {f"{name}, vividness {level:.12g}": (model, objective.with_vividness(level)) for level in options.vividness} or {name: (model, objective)}
+    images, others = report.evaluation_images(options.data, options.split, protocol.size if protocol else recipe.size, options.limit,
+                                              enlarged=not protocol)
     print(images.source)
     colorizers = report.reference_colorizers(others) | measured
     available, missing = protocols.protocol_probes(protocol, images) if protocol else cl.metrics.available_probes(images)

@@ -45,8 +45,8 @@ def test_claims_about_photos_compare_equal_work_on_enough_photos(load, home, tmp
     fill(tmp_path / "few", 20)
     with pytest.raises(DataError, match=r"few has \d+ photos to train on: 30,000 are needed"):
         claims.expect_enough_photos(str(tmp_path / "few"))
-    monkeypatch.setattr(claims, "NUMBERS", {"1,000": 2, "10,000": 4, "30,000": 12})
-    monkeypatch.setattr(claims, "SEEN", 12)
+    monkeypatch.setattr(claims, "COLLECTION_SIZES", {"1,000": 2, "10,000": 4, "30,000": 12})
+    monkeypatch.setattr(claims, "PHOTOS_SEEN", 12)
     questions = claims.photo_questions(str(tmp_path / "few"))
     trials = {name: trial for question in questions.values() for name, trial in question.variants.items()}
     assert {trial.num_images * trial.config.num_epochs for trial in trials.values()} == {12}
@@ -88,7 +88,7 @@ def test_what_the_table_of_critics_has_is_not_trained_again(load):
             asked.append((way, seed, network))
 
     table = pd.DataFrame({"way": ["start", "cifar", "control"], "seed": [0, 0, 3]})
-    assert len(list(critic.lines_that_are_missing(Experiment(), table, [0.1], [3, 4]))) == 3
+    assert len(list(critic.measure_missing(Experiment(), table, [0.1], [3, 4]))) == 3
     assert asked == [("critic 0.1", 3, (0.1, 3)), ("control", 4, (0, 4)), ("critic 0.1", 4, (0.1, 4))]
 
 

@@ -35,19 +35,29 @@ class Preference(NamedTuple):
     comparisons: int
 
 
-def read_answers(paths: Iterable[str | os.PathLike]) -> list[Answer]:
+def read_answers(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[Answer]:
     """Read files that the page of a preference test has saved, one of each person.
 
     Raises:
-        DataError: for a file that is missing, or holds no answers.
+        DataError: for a file that is missing, holds no answers, or is a copy of another one: its answers would count twice.
     """
-    answers = []
-    for path in map(expand_user, paths):
+    answers, files = [], {}
+    for path in map(expand_user, [paths] if isinstance(paths, str | os.PathLike) else paths):
         try:
-            answers += [Answer(line["photo"], line["better"], line["worse"]) for line in json.loads(path.read_text())["answers"]]
+            content = path.read_bytes()
+            found = [Answer(line["photo"], line["better"], line["worse"]) for line in json.loads(content)["answers"]]
+            if not found:
+                raise ValueError("its list is empty")
+            for answer in found:
+                if not all(isinstance(name, str) for name in answer) or answer.better == answer.worse:
+                    raise ValueError(f"{answer} is not a choice between two versions")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise DataError(f"{path} holds no answers of a preference test ({error}): save them with the button at the end of the "
                             "test") from error
+        if content in files:
+            raise DataError(f"{path} holds the same answers as {files[content]}: leave one of them out")
+        files[content] = path
+        answers += found
     return answers
 
 

@@ -1,6 +1,7 @@
 """Adversarial training: a critic that learns to tell painted colors from true ones, and the objective that it takes part in."""
 
 from dataclasses import dataclass, field, replace
+from numbers import Integral, Real
 
 import torch
 import torch.nn.functional as F
@@ -16,8 +17,8 @@ from colorlib.system.errors import UsageError
 class PatchCritic(nn.Module):
     """Score each patch of a picture: high for true colors, low for painted ones.
 
-    A small PatchGAN (Isola et al. 2017, section 3.2.2): each score sees 18 x 18 pixels. Spectral norm (Miyato et al. 2018) keeps
-    every layer from enlarging differences, so that no batch norm is needed.
+    A small PatchGAN (Isola et al. 2017, section 3.2.2): each score sees 18 x 18 pixels. Spectral norm (Miyato et al. 2018) limits
+    how much a layer can enlarge differences, so that no batch norm is needed.
 
     Args:
         width: channels of the first layer; the others have twice and four times as many.
@@ -47,6 +48,9 @@ class Adversarial(BasedObjective):
     alone, that of the network's weights from the others, and one step changes all of them.
 
     Meant for a short finish of a network that was trained with the base alone ("NoGAN", Antic 2019, DeOldify).
+
+    Raises:
+        UsageError: for a weight or width that makes no sense.
     """
 
     base: Objective = field(default_factory=lambda: ABRegression("l1"))     # defines the output and its decoding
@@ -54,7 +58,17 @@ class Adversarial(BasedObjective):
     base_weight: float = 1.0                # 0: the critic alone
     width: int = 32                         # of the critic
     critic_lr: float = 1.0                  # factor of the learning rate for the critic
-    critic: PatchCritic | None = field(default=None, repr=False, compare=False)
+    critic: nn.Module | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self):
+        for name in ("weight", "base_weight", "critic_lr"):
+            value = getattr(self, name)
+            if not isinstance(value, Real) or not 0 <= value < float("inf"):
+                raise UsageError(f"{name} must be a number of 0 or more, got {value!r}")
+        if not isinstance(self.width, Integral) or self.width < 1:
+            raise UsageError(f"width must be a whole number of 1 or more channels, got {self.width!r}")
+        if not isinstance(self.critic, nn.Module | None):
+            raise UsageError(f"critic must be a network, got {self.critic!r}: fit builds its own")
 
     def build_critic(self, seed: int) -> PatchCritic:
         """A new critic, whose weights depend on the seed alone; torch's random state is left as it was."""
@@ -67,6 +81,13 @@ class Adversarial(BasedObjective):
 
     def loss(self, output: Tensor, rgb: Tensor) -> Tensor:
         """``base_weight`` x loss of the base + ``weight`` x loss of the network by the critic + loss of the critic.
+
+        Args:
+            output: of the network, as the base defines it: (B, C, H, W).
+            rgb: the true colors, (B, 3, H, W) in [0, 1].
+
+        Returns:
+            A scalar.
 
         Raises:
             UsageError: without a critic.

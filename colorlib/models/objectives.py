@@ -273,6 +273,10 @@ class BasedObjective(Objective):
         """Copy whose base is fitted."""
         return replace(self, base=self.base.fitted_to(images))
 
+    def frozen_networks(self) -> list[nn.Module]:
+        """Those of the base."""
+        return self.base.frozen_networks()
+
     def decode(self, output: Tensor, L: Tensor) -> Tensor:
         """Decode as the base does."""
         return self.base.decode(output, L)
@@ -300,8 +304,8 @@ class Perceptual(BasedObjective):
             raise UsageError(f"features must be one of {', '.join(FEATURES)}, got {self.features!r}")
 
     def frozen_networks(self) -> list[nn.Module]:
-        """Load the feature network."""
-        return [load_features(self.features)]
+        """Those of the base, and the feature network."""
+        return [*super().frozen_networks(), load_features(self.features)]
 
     def fitted_to(self, images: Images) -> "Perceptual":
         """Copy with the feature network loaded and the base fitted.

@@ -18,11 +18,18 @@ from colorlib.system.errors import UsageError
 
 
 def _perceptual(base: str = "ab-l2", **settings: Any) -> Perceptual:
-    return Perceptual(OBJECTIVES[base](), **settings)
+    return Perceptual(_base(base), **settings)
 
 
 def _adversarial(base: str = "ab-l1", base_settings: Mapping[str, Any] | None = None, **settings: Any) -> Adversarial:
-    return Adversarial(OBJECTIVES[base](**(base_settings or {})), **settings)
+    return Adversarial(_base(base, **(base_settings or {})), **settings)
+
+
+def _base(name: str, **settings: Any) -> Objective:
+    names = [name for name in OBJECTIVES if name != "adversarial"]          # whose critic would have to be another term's, too
+    if name not in names:
+        raise UsageError(f"base must be one of {', '.join(names)}, got {name!r}")
+    return OBJECTIVES[name](**settings)
 
 
 MODELS: Mapping[str, Callable[..., nn.Module]] = {"study": CourseNet, "unet": UNet, "encoder-unet": EncoderUNet}

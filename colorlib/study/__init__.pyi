@@ -18,5 +18,7 @@ __all__ = [
 
 from .claims import Claim, Verdict, holm, seeds_needed, upper_scatter
 from .questions import all_questions, base_trial
+from .repetition import repeat
 from .study import Row, Study, Trial
-from .tables import judge, read_curves, read_table, repeat, verdict_table
+from .tables import read_curves, read_table
+from .verdicts import judge, verdict_table

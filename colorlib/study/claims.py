@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import numpy as np
 from scipy import stats
@@ -13,7 +14,7 @@ from colorlib.system.errors import UsageError
 # What a training has besides the measures of ``evaluate`` -> its label.
 TRAINING_LABELS = {"loss": "last training loss", "oscillation": "oscillation of the loss", "seconds": "seconds"}
 LEVEL = 0.05         # of all tests
-FAR = 1e6            # standard deviations: an effect as large as this is found with two seeds
+MAX_RATIO = 1e6      # of an effect to its standard deviation: one as large as this is found with two seeds
 BETTER = {name: measure.better for name, measure in MEASURES.items()} | dict.fromkeys(TRAINING_LABELS, "less")
 
 
@@ -67,8 +68,8 @@ class Claim:
         for name, value, known in [("metric", self.metric, BETTER), ("better", self.better or "more", ("more", "less"))]:
             if value not in known:
                 raise UsageError(f"{name} must be one of {', '.join(known)}, got {value!r}")
-        if not self.smallest_effect > 0:
-            raise UsageError(f"smallest_effect must be above zero, got {self.smallest_effect}")
+        if not isinstance(self.smallest_effect, Real) or not 0 < self.smallest_effect < np.inf:
+            raise UsageError(f"smallest_effect must be a number above zero, got {self.smallest_effect!r}")
 
     @property
     def variants(self) -> set[str]:
@@ -104,7 +105,7 @@ class Claim:
         return [self._score(values[seed]) - self._score(references[seed]) for seed in sorted(values.keys() & references.keys())]
 
     def _score(self, value: float) -> float:
-        """More is better."""
+        """The metric, turned so that more is better."""
         better = self.better or BETTER[self.metric]
         if better.startswith("near "):
             return -abs(value - float(better.removeprefix("near ")))
@@ -153,7 +154,7 @@ def seeds_needed(scatter: float, smallest_effect: float, at_most: int, power: fl
     Args:
         at_most: the answer where more would be needed.
     """
-    ratio = min(smallest_effect / scatter, FAR) if scatter else FAR
+    ratio = min(smallest_effect / scatter, MAX_RATIO) if scatter else MAX_RATIO
     for seeds in range(2, at_most):
         threshold = stats.t.ppf(1 - LEVEL / 2, seeds - 1)
         # The square of Student's t is F: scipy's noncentral t is NaN for some shifts.

@@ -29,7 +29,7 @@ from colorlib.models.predict import colorize, network_output
 from colorlib.models.recipe import Recipe
 from colorlib.models.weights import load_weights
 from colorlib.system.distributed import process_state
-from colorlib.system.errors import RunError, WriteError
+from colorlib.system.errors import DataError, RunError, WriteError
 from colorlib.system.files import make_folder, write_atomic, write_errors
 from colorlib.system.paths import expand_user
 from colorlib.training.checkpoints import DamagedError, load_state, save_state
@@ -220,8 +220,18 @@ class Run:
 
 
 def read_history(path: str | os.PathLike) -> dict[str, np.ndarray]:
-    """Columns of a history.csv as float arrays; NaN where a row has no value."""
-    return parse_history(Path(path).read_text())
+    """Columns of a history.csv as float arrays; NaN where a row has no value.
+
+    Raises:
+        DataError: for a file that is missing, damaged, or empty.
+    """
+    try:
+        history = parse_history(Path(path).read_text())
+        if not len(history["step"]):
+            raise ValueError("it has no lines")
+        return history
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path} is not the history of a training ({error}): delete its folder and train again") from error
 
 
 def parse_history(text: str) -> dict[str, np.ndarray]:

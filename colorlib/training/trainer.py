@@ -229,7 +229,7 @@ class Trainer:
                 self.pending_row = []
 
     def _weights_are_finite(self) -> bool:
-        return math.isfinite(sum(p.detach().abs().sum() for p in self.network.parameters()).item())
+        return math.isfinite(sum(p.detach().abs().sum() for p in Learners(self.network, self.critic).parameters()).item())
 
     def _not_finite(self, what: str, step: int) -> RunError:
         return RunError(f"{what} at step {step:,}: {self.run_dir.path} keeps the checkpoint from before. Give a new run "

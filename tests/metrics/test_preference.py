@@ -54,7 +54,18 @@ def test_answers_of_several_people_are_read_together(tmp_path):
         line = {"photo": "cat", "better": better, "worse": "gray", "seconds": 1.5}
         (tmp_path / f"{name}.json").write_text(json.dumps({"answers": [line]}))
     assert read_answers([tmp_path / "ada.json", tmp_path / "bob.json"]) == [Answer("cat", "truth", "gray"), Answer("cat", "vivid", "gray")]
-    (tmp_path / "not.json").write_text("{}")
-    for name in ("not.json", "missing.json"):
-        with pytest.raises(DataError, match=f"{name} holds no answers of a preference test"):
-            read_answers([tmp_path / name])
+    (tmp_path / "copy.json").write_bytes((tmp_path / "ada.json").read_bytes())
+    with pytest.raises(DataError, match=r"copy\.json holds the same answers as .*ada\.json"):
+        read_answers([tmp_path / "ada.json", tmp_path / "copy.json"])
+
+
+@pytest.mark.parametrize("content", [
+    "{}", '""', "[]", '{"answers": []}', '{"answers": [{"photo": "cat", "better": "gray"}]}',
+    '{"answers": [{"photo": "cat", "better": "gray", "worse": "gray"}]}', '{"answers": [{"photo": "cat", "better": 1, "worse": "gray"}]}',
+    '{"answers": [{"photo": "cat", "better": ["a"], "worse": "gray"}]}', None])
+def test_a_file_without_answers_is_named(tmp_path, content):
+    path = tmp_path / "not.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(DataError, match=r"not\.json holds no answers of a preference test"):
+        read_answers(path)

@@ -28,6 +28,11 @@ def test_a_paper_without_a_gray_copy_says_so():
     assert "0.655 (" not in table
 
 
+def test_images_that_are_smaller_than_those_of_the_paper_are_refused_before_they_are_prepared(capsys, home):
+    assert main(["evaluate", "--weights", "cifar", "--data", "cifar10", "--protocol", "zhang2016"]) == 2
+    assert "cifar10 has images of 32 px, and 256 px are to be measured: give larger photos" in capsys.readouterr().err
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", PROTOCOLS)
 def test_on_the_command_line_photos_have_the_size_of_the_paper(name, capsys, home):

@@ -50,6 +50,25 @@ def test_each_learns_from_its_own_terms_alone():
     assert output.grad[:, 1].abs().median() < 1e-6
 
 
+@pytest.mark.parametrize(("settings", "message"), [
+    ({"weight": -1}, "weight must be a number of 0 or more, got -1"), ({"weight": float("nan")}, "weight must be .* got nan"),
+    ({"weight": "0.1"}, "got '0.1'"), ({"base_weight": -1}, "base_weight must be"), ({"critic_lr": float("inf")}, "critic_lr must be .* got inf"),
+    ({"width": 0}, "width must be a whole number of 1 or more channels, got 0"), ({"width": 2.5}, "got 2.5"),
+    ({"critic": "x"}, "critic must be a network, got 'x'"),
+    ({"base": "nope"}, "base must be one of rgb-l1, .*, got 'nope'"), ({"base": "adversarial"}, "base must be one of .* got 'adversarial'")])
+def test_settings_that_make_no_sense_are_named(settings, message):
+    with pytest.raises(UsageError, match=message):
+        Recipe("unet", "adversarial", settings=settings).build_objective()
+
+
+def test_the_features_of_a_base_are_part_of_the_run():
+    """Those of another feature network would be another loss."""
+    (expected,) = Recipe("unet", "perceptual", settings={"features": "classifier"}).build_objective().frozen_networks()
+    base = {"base": "perceptual", "base_settings": {"features": "classifier"}}
+    (found,) = Recipe("unet", "adversarial", settings=base).build_objective().frozen_networks()
+    assert all(torch.equal(found.state_dict()[name], value) for name, value in expected.state_dict().items())
+
+
 def test_no_critic_no_loss():
     with pytest.raises(UsageError, match="needs a critic"):
         Adversarial().loss(TRUE_AB / 100, RGB)
@@ -66,7 +85,7 @@ def test_a_score_sees_18_by_18_pixels_and_every_fourth_place_has_one():
     assert (rows.max() - rows.min() + 1, columns.max() - columns.min() + 1) == (18, 18)
 
 
-def test_no_layer_of_the_critic_enlarges_a_difference():
+def test_the_matrix_of_each_layer_of_the_critic_lengthens_no_vector():
     torch.manual_seed(0)
     critic = PatchCritic(width=8)
     for _ in range(100):

@@ -78,7 +78,7 @@ def test_holm_by_hand():
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="better must be one of more, less, got 'lower'"):
         Claim("", "colorfulness", "a", "b", 0.1, better="lower")
-    with pytest.raises(ValueError, match="smallest_effect must be above zero, got -1"):
+    with pytest.raises(ValueError, match="smallest_effect must be a number above zero, got -1"):
         Claim("", "colorfulness", "a", "b", -1)
 
 

@@ -84,7 +84,8 @@ def test_ablate_on_the_command_line(home, tmp_path, capsys):
     with (tmp_path / "out" / "verdicts.csv").open() as file:
         found = list(csv.DictReader(file))
     assert [(row["number"], row["claim"]) for row in found] == [
-        ("10", "11 have less error"), ("10", "11 draw the picture better"), ("11", "duller"), ("11", "darker")]
+        ("10", "11 layers have less error than 8"), ("10", "11 layers draw the picture better than 8"), ("11", "duller than the truth"),
+        ("11", "darker than the truth")]
     assert "of samples" in out
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match="a file is in its place"):
@@ -101,6 +102,87 @@ def test_numbers_of_seeds_that_make_no_sense_are_refused(home, tmp_path, seeds, 
     with pytest.raises(UsageError, match=message):
         study.repeat([10], seeds=seeds, most_seeds=most_seeds, out=tmp_path / "out", missing="samples")
     assert not (tmp_path / "out").exists()
+
+
+def invented(trial, seed):
+    """A training that takes no time."""
+    return Row("", seed, "", f"{trial.num_images:,} of samples", study_module.run_name(trial, seed), {"ab_mae": 9.123456789 + seed % 3, "psnr": 20.0})
+
+
+@pytest.fixture
+def no_training(home, monkeypatch):
+    monkeypatch.setenv("COLORLIB_BUDGET", "smoke")
+    monkeypatch.setattr(study_module, "train", invented)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_seeds_of_a_plan_are_not_counted_with_those_that_it_planned(no_training, tmp_path):
+    pilot = study.repeat([10], seeds=3, out=tmp_path, missing="samples")
+    before = (tmp_path / "trainings.csv").read_bytes()
+    with pytest.raises(DataError, match=r"holds trainings with the seeds of the plan, such as '.*', seed 0, .*: give another folder"):
+        study.repeat([10], seeds=2, out=tmp_path, missing="samples", plan=pilot)
+    assert (tmp_path / "trainings.csv").read_bytes() == before
+    with pytest.raises(DataError, match="the plan has no two trainings with other seeds for both sides of any of these claims"):
+        study.repeat([14], seeds=2, missing="samples", plan=pilot)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_trainings_of_another_budget_are_refused_for_other_claims_too(no_training, tmp_path, monkeypatch):
+    """Claim 10 compares the variants of claim 1 with those of claim 2."""
+    study.repeat([2], seeds=2, out=tmp_path, missing="samples")
+    monkeypatch.setenv("COLORLIB_BUDGET", "course")
+    with pytest.raises(DataError, match="trainings of another budget"):
+        study.repeat([1], seeds=2, out=tmp_path, missing="samples")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_what_another_process_wrote_meanwhile_stays(no_training, tmp_path, monkeypatch):
+    def slow(trial, seed):
+        if not (tmp_path / "trainings.csv").exists():
+            monkeypatch.setattr(study_module, "train", invented)
+            study.repeat([2], seeds=2, out=tmp_path, missing="samples")
+        return invented(trial, seed)
+
+    monkeypatch.setattr(study_module, "train", slow)
+    study.repeat([1], seeds=2, out=tmp_path, missing="samples")
+    assert set(seeds_by_variant(read_table(tmp_path / "trainings.csv"))) == {"study", "no bias", "8 layers", "8 layers, no batch norm"}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_same_call_again_changes_no_byte(no_training, tmp_path):
+    out = tmp_path / "out"
+    study.repeat([2], seeds=3, out=out, missing="samples")
+    before = {file.name: file.read_bytes() for file in out.iterdir()}
+    study.repeat([2], seeds=3, out=out, missing="samples")
+    assert {file.name: file.read_bytes() for file in out.iterdir()} == before
+    assert set(before) == {"trainings.csv", "curves.csv", "verdicts.csv"}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", ["trainings.csv", "curves.csv", "verdicts.csv"])
+def test_tables_that_cannot_be_replaced_are_named_before_anything_is_trained(home, tmp_path, monkeypatch, name):
+    monkeypatch.setattr(study_module, "train", None)
+    (tmp_path / name).mkdir()
+    with pytest.raises(WriteError, match=name):
+        study.repeat([2], seeds=2, out=tmp_path, missing="samples")
+    (tmp_path / name).rmdir()
+    if name != "verdicts.csv":
+        (tmp_path / name).write_text("variant,seed,ep")
+        with pytest.raises(DataError, match=f"{name} is not a table of a study"):
+            study.repeat([2], seeds=2, out=tmp_path, missing="samples")
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_curve_stays_only_with_its_training_and_a_damaged_history_is_named(no_training, tmp_path):
+    (tmp_path / "curves.csv").write_text("variant,seed,epoch,loss,valid_ab_mae\nstudy,0,77,77,77\n")
+    rows = study.repeat([2], seeds=2, out=tmp_path, missing="samples")
+    assert read_curves(tmp_path / "curves.csv") == {}
+    damaged = runs_dir() / rows[0].run / "history.csv"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_text("step,epoch\n")
+    with pytest.raises(DataError, match=r"history\.csv is not the history of a training .*: delete its folder and train again"):
+        study.repeat([2], seeds=3, out=tmp_path, missing="samples")
+    assert len(read_table(tmp_path / "trainings.csv")) == 6, "no training is lost"
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
