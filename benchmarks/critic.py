@@ -1,7 +1,7 @@
 """Does a critic help? Finish ``cifar-vivid`` with a critic and, as a control, without one; compare both at equal error.
 
 A finish is one epoch of 20,000 photos of CIFAR-10. Finishes with equal seeds see the same photos in the same order. Each network is
-measured on 1,500 validation photos, at vividness 0.5 and 1, the start at six levels; the networks of the course as they come, too. The
+measured on 1,500 validation photos, at vividness 0.5 and 1, the start at 14 levels, 0 to 1.3; the networks of the course as they come, too. The
 table has a line per network and level; lines that are there are not measured again, and a training that was killed continues.
 
     python benchmarks/critic.py pilot.csv --weights 0.03 0.1 0.3 --seeds 0 1 2
@@ -25,7 +25,7 @@ from colorlib.system.errors import DataError
 from colorlib.system.files import expect_writable, write_atomic
 
 LEVELS = (0.5, 1)     # of vividness; trained at 0.5
-CURVE = (0, 0.25, 0.5, 0.75, 1, 1.25)     # levels of the start: so far that its errors enclose those of the finishes
+CURVE = tuple(tenths / 10 for tenths in range(14))     # levels of the start: so far that its errors enclose those of the finishes
 SMALLEST_EFFECTS = {"frechet": 0.5, "lpips_alexnet": 0.01, "psnr": 0.2, "recognized": 0.01}
 KEY = ["way", "seed", "vividness"]
 

@@ -59,7 +59,7 @@ def test_claims_about_photos_compare_equal_work_on_enough_photos(load, home, tmp
 
 def test_a_critic_is_compared_with_its_control_at_equal_error(load):
     critic = load("critic")
-    start = [("start", 0, level, ab_mae, 50 - 4 * ab_mae) for level, ab_mae in zip(critic.CURVE, (7.5, 7.7, 8.0, 8.5, 9.0, 9.5), strict=True)]
+    start = [("start", 0, level, 7.5 + level, 50 - 4 * (7.5 + level)) for level in critic.CURVE]
     finishes = [(way, seed, level, ab_mae, 50 - 4 * ab_mae + above) for level in critic.LEVELS
                 for way, ab_mae, aboves in (("control", 8.0, (0.0, 0.1, 0.2)), ("critic 0.1", 8.6, (-0.9, -0.9, -0.9)))
                 for seed, above in enumerate(aboves)]
@@ -67,6 +67,8 @@ def test_a_critic_is_compared_with_its_control_at_equal_error(load):
     assert list(found["better by"]) == ["1 (0.752 to 1.25)"] * 2, "0.9, 1.0 and 1.1, with 4.303 standard errors of 0.1 / sqrt(3)"
     assert list(found["direction"]) == ["yes"] * 2
     assert list(found["size"]) == ["matters"] * 2
+    with pytest.raises(DataError, match="a finish has an ab MAE outside of those of the start"):
+        critic.verdicts(pd.DataFrame([*start[:10], *finishes], columns=[*critic.KEY, "ab_mae", "frechet"]))
 
 
 def test_a_level_above_the_curve_continues_its_last_piece(load):
