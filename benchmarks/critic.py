@@ -78,8 +78,8 @@ def at_level(objective: ABClassification, level: float) -> ABClassification:
 def measure_missing(experiment: Experiment, table: pd.DataFrame, weights: Sequence[float], seeds: Sequence[int]) -> Iterator[pd.DataFrame]:
     """Train and measure what the table does not have, line by line: the start, the controls, and the finishes with a critic."""
     there = set(zip(table["way"], table["seed"], strict=True))
-    if ("start", 0) not in there:
-        yield experiment.measure("start", 0, experiment.start, CURVE)
+    if levels := sorted(set(CURVE) - set(table.loc[table["way"] == "start", "vividness"])):
+        yield experiment.measure("start", 0, experiment.start, levels)
     if ("cifar", 0) not in there:
         yield experiment.measure_as_they_come()
     for seed in dict.fromkeys(seeds):
@@ -93,7 +93,7 @@ def above_the_start(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The table, with the metric less that of the start at a vividness with as much ab MAE.
 
     Raises:
-        DataError: if a finish has an error outside of the start's: a curve that goes on by its last piece has been wrong.
+        DataError: if a finish has an error outside of the start's: an extrapolated curve gave wrong verdicts before.
     """
     start = table[table["way"] == "start"].sort_values("ab_mae")
     finished = table[(table["way"] != "start") & table["vividness"].notna()]

@@ -232,7 +232,7 @@ def _add_ablate(commands: argparse._SubParsersAction) -> None:
         "Test the claims of the study. After Ctrl-C or a crash, the same command continues. What is in the tables of --out already is not "
         "trained again.",
         "  colorlib ablate --claims 1,10 --budget course --out results").add_argument
-    add("--claims", type=comma_separated_numbers, metavar="N,N", help="numbers of the claims, 1 to 18 (default: all)")
+    add("--claims", type=comma_separated_numbers, metavar="N,N", help="numbers of the questions that they test, 1 to 18 (default: all)")
     add("--budget", choices=("smoke", "course", "full"), help="how much to train (default: COLORLIB_BUDGET, else course)")
     add("--seeds", type=int, default=3, metavar="N", help="trainings of each variant (default: %(default)s)")
     add("--plan", metavar="DIR",
@@ -292,14 +292,16 @@ def _evaluate(options: argparse.Namespace) -> int:
     from colorlib.metrics import protocols, report
 
     protocol = protocols.PROTOCOLS[options.protocol] if options.protocol else None
+    if protocol:
+        protocols.expect_large_images(protocol, options.data)
     fid = {"FID": cl.metrics.fid_probe()} if options.fid else {}           # an error after the measuring would come too late
     if options.json:
         expect_writable(expand_user(options.json))
     model, recipe = cl.load_weights(options.weights)
     objective, name = recipe.build_objective(), str(options.weights)
+    # :g alone would give one name to levels that differ in the seventh digit.
     measured = {f"{name}, vividness {level:.12g}": (model, objective.with_vividness(level)) for level in options.vividness} or {name: (model, objective)}
-    images, others = report.evaluation_images(options.data, options.split, protocol.size if protocol else recipe.size, options.limit,
-                                              enlarged=not protocol)
+    images, others = report.evaluation_images(options.data, options.split, protocol.size if protocol else recipe.size, options.limit)
     print(images.source)
     colorizers = report.reference_colorizers(others) | measured
     available, missing = protocols.protocol_probes(protocol, images) if protocol else cl.metrics.available_probes(images)

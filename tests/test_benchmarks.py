@@ -89,9 +89,9 @@ def test_what_the_table_of_critics_has_is_not_trained_again(load):
         def measure(self, way, seed, network, levels=critic.LEVELS):
             asked.append((way, seed, network))
 
-    table = pd.DataFrame({"way": ["start", "cifar", "control"], "seed": [0, 0, 3]})
-    assert len(list(critic.measure_missing(Experiment(), table, [0.1], [3, 4]))) == 3
-    assert asked == [("critic 0.1", 3, (0.1, 3)), ("control", 4, (0, 4)), ("critic 0.1", 4, (0.1, 4))]
+    table = pd.DataFrame([("start", 0, level) for level in critic.CURVE] + [("cifar", 0, None), ("control", 3, 1)], columns=critic.KEY)
+    assert len(list(critic.measure_missing(Experiment(), table[table["vividness"] != 0.3], [0.1], [3, 4, 4]))) == 4
+    assert asked == [("start", 0, "start"), ("critic 0.1", 3, (0.1, 3)), ("control", 4, (0, 4)), ("critic 0.1", 4, (0.1, 4))]
 
 
 def test_the_verdicts_that_are_shown_are_those_of_the_trainings(load, monkeypatch):

@@ -41,7 +41,7 @@ def test_train_leaves_a_run_and_repeats_it_at_once(tmp_path, capsys):
     ([*TINY, "--lr", "fast"], 2, "invalid float value"),
     (["train", "--data", "cifar10", "--root", "/nowhere"], 1, "no cifar10 in /nowhere"),
     (["data", "get", "cifar10"], 1, "COLORLIB_OFFLINE=1"),
-    (["ablate", "--claims", "", "--out", "out"], 2, "--claims: invalid comma_separated_numbers value: ''"),
+    (["ablate", "--claims", "", "--out", "out"], 2, "--claims: must be numbers with commas between, such as 1,10, got ''"),
     (["train", "--data", "folder", "--root", "~no-such-user/x"], 1, "/~no-such-user/x"),
     (["evaluate", "--weights", "cifar", "--data", "~no-such-user/x"], 2, "'~no-such-user/x'"),
     (["evaluate", "--weights", "cifar", "--data", "samples", "--vividness", "1"], 2, "only weights that predict a distribution have a vividness"),

@@ -34,7 +34,6 @@ class Dataset:
     accepts: Callable[[Path], bool] = lambda path: False            # whether other_reader can read it, by its content
     downloads: tuple[Callable[[Path], Path], ...] = ()              # into a folder; the best host first
     embedded: Callable[[], Path] | None = None      # its place, if it is a part of colorlib
-    pixels: int | None = None                       # along each side of every image, if they are all of one size
 
 
 def find(name: str, root: str | os.PathLike | None = None) -> tuple[Path, Reader] | None:
@@ -94,7 +93,6 @@ def _photos(name: str, copies: tuple[str, ...], folders: Mapping[str, str], *dow
 
 DATASETS = {
     "cifar10": Dataset(
-        pixels=32,
         readers={
             "cifar-10-python.tar.gz": CifarBatches,
             "cifar-10-batches-py": CifarBatches,

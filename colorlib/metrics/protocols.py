@@ -10,6 +10,7 @@ from colorlib.data.images import Images
 from colorlib.metrics.evaluation import MEASURES, Scores
 from colorlib.metrics.imagenet import imagenet_probe
 from colorlib.metrics.probes import Probe, pixel_probe, working_probes
+from colorlib.system.errors import UsageError
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Protocol:
 
 
 WIDTH = 34           # of a column
+SIZES = {"cifar10": 32}            # pixels along each side of the images of data sets that have one size
 
 PROTOCOLS = {
     "zhang2016": Protocol(
@@ -37,6 +39,12 @@ PROTOCOLS = {
         ("acc2", "acc5"),
         {"U-Net": {"acc2": 0.137, "acc5": 0.372}, "GAN": {"acc2": 0.241, "acc5": 0.655}}),
 }
+
+
+def expect_large_images(protocol: Protocol, name: str) -> None:
+    """Raise a UsageError if the images of a data set are smaller than those of the protocol: enlarged, they would be other photos."""
+    if (size := SIZES.get(name, protocol.size)) < protocol.size:
+        raise UsageError(f"{name} has images of {size} px, and {protocol.size} px are to be measured: give larger photos")
 
 
 def protocol_probes(protocol: Protocol, images: Images) -> tuple[dict[str, Probe], list[str]]:

@@ -19,24 +19,21 @@ from colorlib.system.errors import UsageError
 from colorlib.system.files import write_atomic
 
 
-def evaluation_images(name: str, split: str, size: int, limit: int | None = None, enlarged: bool = True) -> tuple[Images, Images]:
+def evaluation_images(name: str, split: str, size: int, limit: int | None = None) -> tuple[Images, Images]:
     """Load the images to measure on, and the images whose mean color is the baseline.
 
     Args:
         name: a data set, whose baseline is the mean color of its training images; or a folder or zip, of which all
             photos are measured, and whose baseline is the mean color of the same photos.
         limit: measure only so many images, spread evenly.
-        enlarged: allow a data set whose images are smaller than ``size``.
 
     Raises:
         DataError: for a data set, folder or zip that is not there, or that holds no photos.
-        UsageError: for a name that is neither a data set nor a folder, another split, a limit below 1, or images that are too small.
+        UsageError: for a name that is neither a data set nor a folder, another split, or a limit below 1.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"limit must be 1 or more, got {limit}")
     if name in data.DATASETS and name != "folder":
-        if not enlarged and size > (data.DATASETS[name].pixels or size):
-            raise UsageError(f"{name} has images of {data.DATASETS[name].pixels} px, and {size} px are to be measured: give larger photos")
         images, others = data.load(name, split, size), data.load(name, "train", size)
     elif paths.expand_user(name).exists():
         images = others = data.load("folder", "all", size, root=name)

@@ -26,7 +26,7 @@ def _adversarial(base: str = "ab-l1", base_settings: Mapping[str, Any] | None = 
 
 
 def _base(name: str, **settings: Any) -> Objective:
-    names = [name for name in OBJECTIVES if name != "adversarial"]          # whose critic would have to be another term's, too
+    names = [name for name in OBJECTIVES if name != "adversarial"]          # an adversarial base would need a second critic
     if name not in names:
         raise UsageError(f"base must be one of {', '.join(names)}, got {name!r}")
     return OBJECTIVES[name](**settings)

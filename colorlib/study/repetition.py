@@ -1,6 +1,6 @@
-"""Repeat the study: train what its claims need, as a plan asks for, and write its tables."""
+"""Repeat the study: train the variants that its claims need, with the planned number of seeds, and write its tables."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from itertools import pairwise
 from pathlib import Path
@@ -10,10 +10,10 @@ from filelock import FileLock
 from colorlib.study.claims import Claim, seeds_needed, upper_scatter
 from colorlib.study.questions import Question, all_questions
 from colorlib.study.study import Row, Study, Trial, run_name
-from colorlib.study.tables import read_curves, read_table, thin_history, write_csv, write_curves, write_table
+from colorlib.study.tables import Curves, read_curves, read_table, thin_history, write_csv, write_curves, write_table
 from colorlib.study.verdicts import choose_questions, judge
 from colorlib.system.errors import DataError, UsageError
-from colorlib.system.files import expect_writable, make_folder
+from colorlib.system.files import expect_writable, make_folder, write_errors
 from colorlib.system.paths import runs_dir
 from colorlib.training.runs import read_history
 
@@ -29,21 +29,22 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
         numbers: of the questions; by default all.
         seeds: trainings of each variant; with a plan: at least.
         out: a folder for trainings.csv (a line per training), curves.csv (some points per training) and verdicts.csv
-            (a line per claim). Trainings that are in these tables are not repeated, and others in them stay.
+            (a line per claim). Trainings that are in these tables are not repeated, and others in them stay. Two calls with one
+            ``COLORLIB_HOME`` may write to one folder at the same time.
         executor: as for ``Study.run``.
         missing: what to do if a data set is not there, as for ``load``: "error", or "samples".
         plan: rows of a pilot study. Its scatter says how many seeds each claim needs (``upper_scatter``, ``seeds_needed``); its own
             seeds are not used again.
-        most_seeds: the most that a plan may ask for. And a claim whose size is open with its seeds goes on to so many; it is then tested
-            twice, so that chance has two occasions. By default 12 with a plan; without one, no claim goes on.
+        most_seeds: upper limit of the seeds that a plan may choose. If the size of a claim is still open, its variants get this many,
+            and the claim is tested again: two tests, so a higher chance of a false answer. By default 12 with a plan, else ``seeds``.
         questions: other ones than the report's, by number.
 
     Returns:
         All rows of the tables; without ``out``, those of this call.
 
     Raises:
-        DataError: if the folder holds trainings of another budget, data or version, some with the seeds of the plan, or a damaged
-            table; if the plan has nothing about these claims; or if the history of a training is damaged: then the other tables are written.
+        DataError: if the folder holds trainings of another budget, data or version, or of the plan, or a damaged table; if the plan has
+            nothing about these claims; or if the history of a training is damaged: then the tables are written without its curve.
         UsageError: for a number that no question has, fewer than one seed, or a ``most_seeds`` below ``seeds``.
         WriteError: if the tables cannot be written.
     """
@@ -57,16 +58,17 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
     variants = {name: trials[name] for question in chosen.values() for name in question.variants}
     claims = [claim for question in chosen.values() for claim in question.claims]
     if plan and not any(len(claim.differences(plan)) > 1 for claim in claims):
-        raise DataError("the plan has no two trainings with other seeds for both sides of any of these claims: plan by another pilot study")
+        raise DataError("the plan has fewer than two seeds for every one of these claims: give a pilot study of them")
     first_seed = 1 + max((row.seed for row in plan), default=-1)
-    known = [] if out is None else _known(Path(out), _with_data_of(variants, trials), first_seed)
+    compared = {name: trials[name] for name in _compared_with(variants, questions)}
+    known = [] if out is None else _known(Path(out), compared, plan)
     if most_seeds is None:
         most_seeds = max(12, seeds) if plan else seeds
     numbers_of_seeds = _planned(variants, claims, seeds, plan, most_seeds)
     rows = _trained(variants, dict.fromkeys(variants, 0), numbers_of_seeds, first_seed, executor, known)
     more = _planned_further(numbers_of_seeds, claims, rows, most_seeds)
     rows += _trained(variants, numbers_of_seeds, more, first_seed, executor, known)
-    return rows if out is None else _written(Path(out), rows, questions)
+    return rows if out is None else _written(Path(out), rows, questions, compared, plan)
 
 
 def _planned(variants: Mapping[str, Trial], claims: Sequence[Claim], seeds: int, plan: Sequence[Row], most_seeds: int) -> dict[str, int]:
@@ -96,13 +98,14 @@ def _trained(variants: Mapping[str, Trial], before: Mapping[str, int], numbers_o
     return rows
 
 
-def _with_data_of(variants: Mapping[str, Trial], trials: Mapping[str, Trial]) -> dict[str, Trial]:
-    """Trials with the same data as some of the variants: only those may be compared with them."""
-    data = {(trial.data, trial.root) for trial in variants.values()}
-    return {name: trial for name, trial in trials.items() if (trial.data, trial.root) in data}
+def _compared_with(variants: Iterable[str], questions: Mapping[int, Question]) -> set[str]:
+    """Names of these variants, and of all that any claim compares with one of them."""
+    variants = set(variants)
+    claims = [claim for question in questions.values() for claim in question.claims]
+    return variants.union(*(claim.variants for claim in claims if not claim.variants.isdisjoint(variants)))
 
 
-def _known(out: Path, trials: Mapping[str, Trial], first_seed: int) -> list[Row]:
+def _known(out: Path, trials: Mapping[str, Trial], plan: Sequence[Row]) -> list[Row]:
     """Rows of the tables that are there; raises if they cannot be replaced: an error after hours of training would come too late."""
     for name in TABLES:
         expect_writable(out / name)
@@ -111,9 +114,7 @@ def _known(out: Path, trials: Mapping[str, Trial], first_seed: int) -> list[Row]
     if curves.exists():
         read_curves(curves)                                     # raises if it is damaged
     _expect_current(trainings, known, trials)
-    if planned_by := [row for row in known if row.seed < first_seed]:
-        raise DataError(f"{trainings} holds trainings with the seeds of the plan, such as {planned_by[0].variant!r}, seed "
-                        f"{planned_by[0].seed}, which must not be counted: give another folder")
+    _expect_not_planned_by(trainings, known, plan)
     return known
 
 
@@ -125,19 +126,43 @@ def _expect_current(trainings: Path, rows: Sequence[Row], trials: Mapping[str, T
                             "give another folder")
 
 
-def _written(out: Path, rows: Sequence[Row], questions: Mapping[int, Question]) -> list[Row]:
-    """Add rows to the tables, also to what another process wrote there meanwhile; return all, with the digits that the tables have."""
+def _expect_not_planned_by(trainings: Path, rows: Sequence[Row], plan: Sequence[Row]) -> None:
+    """Raise a DataError if the table holds trainings of the plan: they would count among those that it planned."""
+    for row in rows:
+        if (row.variant, row.seed) in {(planned.variant, planned.seed) for planned in plan}:
+            raise DataError(f"{trainings} holds trainings with the seeds of the plan, such as {row.variant!r}, seed {row.seed}, which must not "
+                            "be counted: give another folder")
+
+
+def _written(out: Path, rows: Sequence[Row], questions: Mapping[int, Question], trials: Mapping[str, Trial], plan: Sequence[Row]) -> list[Row]:
+    """Add rows to the tables, also to what another call wrote there meanwhile; return all, with the digits that the tables have."""
     make_folder(runs_dir())
-    trainings, curves, verdicts = (out / name for name in TABLES)
-    with FileLock(runs_dir() / "tables.lock"):
-        before = {(row.variant, row.seed): row for row in (read_table(trainings) if trainings.exists() else [])}
-        together = before | {(row.variant, row.seed): row for row in rows}
+    with write_errors(runs_dir()):
+        lock = FileLock(runs_dir() / "tables.lock").acquire()
+    with lock:
+        before = {(row.variant, row.seed): row for row in _known(out, trials, plan)}
+        failed_here = {(row.variant, row.seed) for row in rows if row.error}
+        together = before | {(row.variant, row.seed): row for row in rows if (row.variant, row.seed) not in failed_here & before.keys()}
+        trainings, curves, verdicts = (out / name for name in TABLES)
+        merged, damaged = _merged_curves(curves, before, together)
+        write_curves(curves, merged)
         write_table(trainings, list(together.values()))
         rows = read_table(trainings)
         write_csv(verdicts, judge(rows, questions=questions), digits=5)
-        kept = {key: curve for key, curve in (read_curves(curves) if curves.exists() else {}).items()
-                if key in before and before[key].run == together[key].run}
-        new = {key: thin_history(read_history(file)) for key, row in together.items()
-               if key not in kept and (file := runs_dir() / row.run / "history.csv").is_file()}
-        write_curves(curves, kept | new)
+    if damaged:
+        raise DataError(f"the tables in {out} are written, but without these curves: {'; '.join(damaged)}")
     return rows
+
+
+def _merged_curves(curves: Path, before: Mapping[tuple[str, int], Row], together: Mapping[tuple[str, int], Row]) -> tuple[Curves, list[str]]:
+    """Curves of the table whose training is the same as before, and those of new histories; and a sentence for each damaged history."""
+    kept = {key: curve for key, curve in (read_curves(curves) if curves.exists() else {}).items()
+            if key in before and before[key].run == together[key].run}
+    new, damaged = {}, []
+    for key, row in together.items():
+        if key not in kept and (file := runs_dir() / row.run / "history.csv").is_file():
+            try:
+                new[key] = thin_history(read_history(file))
+            except DataError as error:
+                damaged.append(str(error))
+    return kept | new, damaged

@@ -52,7 +52,7 @@ def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: 
 
 def verdict_table(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: Mapping[int, Question] | None = None) -> str:
     """Text table of the verdicts of ``judge``, a line per claim."""
-    lines = [f"{'':4} {'claim':60} {'better by':>22}  seeds  direction  size        corrected"]
+    lines = [f"{'':4} {'claim':64} {'better by':>22}  seeds  direction  size        corrected"]
     questions = all_questions() if questions is None else questions
     verdicts, num_claims = judge(rows, numbers, questions), len(list(_trained_claims(rows, questions)))
     for line, repeated in zip(verdicts.itertuples(), verdicts["number"].duplicated(), strict=True):
@@ -60,7 +60,7 @@ def verdict_table(rows: Sequence[Row], numbers: Sequence[int] | None = None, que
             lines.append(f"{line.number:3}  the report: {line.report}")
         effect = f"{line.effect:.3g} [{line.low:.3g}, {line.high:.3g}]"
         failed = f"; {line.failed} failed" if line.failed else ""
-        lines.append(f"{line.number:3}{line.part:1} {line.claim + ' (' + line.metric + ')':60} {effect:>22}  {line.seeds:5}  {line.direction:9}  "
+        lines.append(f"{line.number:3}{line.part:1} {line.claim + ' (' + line.metric + ')':64} {effect:>22}  {line.seeds:5}  {line.direction:9}  "
                      f"{line.size:10}  {line.direction_holm}, {line.size_holm}{failed}")
     trained_on = sorted({row.data for row in rows if row.data}) or ["nothing"]
     lines.append(f"trained on {'; '.join(trained_on)}. Of 95% intervals, one in twenty misses by chance; corrected: for the {num_claims} "
@@ -81,5 +81,5 @@ def _trained_claims(rows: Sequence[Row], questions: Mapping[int, Question]) -> I
 def choose_questions(numbers: Sequence[int] | None, questions: Mapping[int, Question]) -> dict[int, Question]:
     """Some questions by their numbers, or all; raises a UsageError for a number that none has."""
     if unknown := [number for number in numbers or () if number not in questions]:
-        raise UsageError(f"there is no claim {unknown[0]}: they go from 1 to {max(questions)}")
+        raise UsageError(f"there is no question {unknown[0]}: they go from 1 to {max(questions)}")
     return {number: questions[number] for number in (questions if numbers is None else numbers)}

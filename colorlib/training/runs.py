@@ -231,7 +231,7 @@ def read_history(path: str | os.PathLike) -> dict[str, np.ndarray]:
             raise ValueError("it has no lines")
         return history
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is not the history of a training ({error}): delete its folder and train again") from error
+        raise DataError(f"{path} is not the history of a training ({error}): delete its folder to train again") from error
 
 
 def parse_history(text: str) -> dict[str, np.ndarray]:

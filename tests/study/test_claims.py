@@ -78,8 +78,9 @@ def test_holm_by_hand():
 def test_wrong_arguments_are_named():
     with pytest.raises(ValueError, match="better must be one of more, less, got 'lower'"):
         Claim("", "colorfulness", "a", "b", 0.1, better="lower")
-    with pytest.raises(ValueError, match="smallest_effect must be a number above zero, got -1"):
-        Claim("", "colorfulness", "a", "b", -1)
+    for value in (-1, 0, float("nan"), float("inf"), "0.1"):
+        with pytest.raises(ValueError, match=f"smallest_effect must be a number above zero, got {value!r}"):
+            Claim("", "colorfulness", "a", "b", value)
 
 
 def test_less_error_is_better_and_more_psnr():

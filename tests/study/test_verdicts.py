@@ -90,7 +90,7 @@ def test_ablate_on_the_command_line(home, tmp_path, capsys):
     (tmp_path / "file").touch()
     with pytest.raises(WriteError, match="a file is in its place"):
         study.repeat([2], out=tmp_path / "file")
-    with pytest.raises(UsageError, match="no claim 99: they go from 1 to 18"):
+    with pytest.raises(UsageError, match="no question 99: they go from 1 to 18"):
         study.repeat([99])
     assert len(study.judge([])) == 0
 
@@ -122,7 +122,7 @@ def test_the_seeds_of_a_plan_are_not_counted_with_those_that_it_planned(no_train
     with pytest.raises(DataError, match=r"holds trainings with the seeds of the plan, such as '.*', seed 0, .*: give another folder"):
         study.repeat([10], seeds=2, out=tmp_path, missing="samples", plan=pilot)
     assert (tmp_path / "trainings.csv").read_bytes() == before
-    with pytest.raises(DataError, match="the plan has no two trainings with other seeds for both sides of any of these claims"):
+    with pytest.raises(DataError, match="the plan has fewer than two seeds for every one of these claims"):
         study.repeat([14], seeds=2, missing="samples", plan=pilot)
 
 
@@ -149,6 +149,18 @@ def test_what_another_process_wrote_meanwhile_stays(no_training, tmp_path, monke
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_training_that_failed_here_does_not_replace_one_that_another_process_finished(no_training, tmp_path, monkeypatch):
+    def fails(trial, seed):
+        monkeypatch.setattr(study_module, "train", invented)
+        study.repeat([2], seeds=2, out=tmp_path, missing="samples")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(study_module, "train", fails)
+    study.repeat([2], seeds=2, out=tmp_path, missing="samples")
+    assert not any(row.error for row in read_table(tmp_path / "trainings.csv"))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_same_call_again_changes_no_byte(no_training, tmp_path):
     out = tmp_path / "out"
     study.repeat([2], seeds=3, out=out, missing="samples")
@@ -161,7 +173,10 @@ def test_the_same_call_again_changes_no_byte(no_training, tmp_path):
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", ["trainings.csv", "curves.csv", "verdicts.csv"])
 def test_tables_that_cannot_be_replaced_are_named_before_anything_is_trained(home, tmp_path, monkeypatch, name):
-    monkeypatch.setattr(study_module, "train", None)
+    def train(trial, seed):
+        raise KeyboardInterrupt                                     # any other error would be a row of the table
+
+    monkeypatch.setattr(study_module, "train", train)
     (tmp_path / name).mkdir()
     with pytest.raises(WriteError, match=name):
         study.repeat([2], seeds=2, out=tmp_path, missing="samples")
@@ -180,7 +195,7 @@ def test_a_curve_stays_only_with_its_training_and_a_damaged_history_is_named(no_
     damaged = runs_dir() / rows[0].run / "history.csv"
     damaged.parent.mkdir(parents=True)
     damaged.write_text("step,epoch\n")
-    with pytest.raises(DataError, match=r"history\.csv is not the history of a training .*: delete its folder and train again"):
+    with pytest.raises(DataError, match=r"written, but without these curves: .*history\.csv is not the history of a training"):
         study.repeat([2], seeds=3, out=tmp_path, missing="samples")
     assert len(read_table(tmp_path / "trainings.csv")) == 6, "no training is lost"
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 from tiny import CONFIG, FILES, RECIPE, as_kind, contents
+from torch import nn
 
 from colorlib.data.images import Images
+from colorlib.models.adversarial import Adversarial, PatchCritic
 from colorlib.models.weights import load_weights
 from colorlib.system.errors import RunError
 from colorlib.training.checkpoints import load_state
@@ -47,6 +49,19 @@ def test_weights_that_are_not_finite_are_never_saved(split, tmp_path):
     for name in ("last.ckpt", "previous.ckpt"):
         if (tmp_path / name).exists():
             assert all(torch.isfinite(value).all() for value in load_state(tmp_path / name)["model"].values())
+
+
+def test_a_critic_that_is_not_finite_is_never_saved(split, tmp_path, monkeypatch):
+    """No settings make one in a single step, before a loss is not finite."""
+    def broken(objective, seed):
+        critic = PatchCritic(objective.width)
+        nn.init.constant_(critic.layers[0].bias, float("nan"))
+        return critic
+
+    monkeypatch.setattr(Adversarial, "build_critic", broken)
+    with pytest.raises(RunError, match="weights that are not finite"):
+        fit(replace(RECIPE, objective="adversarial"), *split, CONFIG, tmp_path)
+    assert not (tmp_path / "last.ckpt").exists()
 
 
 def test_a_first_batch_of_gray_photos_makes_no_later_loss_an_explosion(samples, tmp_path):
