@@ -1,5 +1,6 @@
 """Run the numbered notebooks in order and save the results: ``python notebooks/run_course.py``."""
 
+import gc
 import os
 import sys
 import time
@@ -13,6 +14,7 @@ from nbconvert import HTMLExporter
 from traitlets.config import Config
 
 from colorlib.system import paths
+from colorlib.system.heap import trim_heap
 
 # The saved pages have no kernel: prefer the HTML of an output to its widget.
 KINDS = HTMLExporter().default_config["NbConvertBase"]["display_data_priority"]
@@ -79,6 +81,8 @@ def main(folder: Path = Path(__file__).parent) -> int:
             return 1
         print(f"{failure or 'done'}, {time.monotonic() - start:.0f} s", flush=True)
         failed += failure is not None
+        gc.collect()                # the pages of a notebook, whose memory the next kernel may need: both share 1 GiB
+        trim_heap()
     print(f"\nThe executed notebooks, to open in a browser or in Jupyter: {out}")
     for file in sorted(out.glob("*.html")):
         print(f"  {file}")
