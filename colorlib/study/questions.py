@@ -1,6 +1,6 @@
 """The claims of the study's report, each from one run there, and the trainings that test them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from colorlib.models.recipe import Recipe
 from colorlib.study.claims import Claim
 from colorlib.study.study import Trial
 from colorlib.system.budget import scaled
+from colorlib.system.errors import UsageError
 from colorlib.training.config import TrainConfig
 
 # The smallest differences that matter, chosen before any training: in Lab units, in dB, and of the true colorfulness.
@@ -153,6 +154,13 @@ def all_questions() -> dict[int, Question]:
         18: question("", Claim("bfloat16 has less error than float32", "ab_mae", "bfloat16", "float32", AB),
                      Claim("bfloat16 is faster", "seconds", "bfloat16", "float32", 1.0)),
     }
+
+
+def choose_questions(numbers: Sequence[int] | None, questions: Mapping[int, Question]) -> dict[int, Question]:
+    """Some questions by their numbers, or all; raises a UsageError for a number that none has."""
+    if unknown := [number for number in numbers or () if number not in questions]:
+        raise UsageError(f"there is no question {unknown[0]}: they go from 1 to {max(questions)}")
+    return {number: questions[number] for number in (questions if numbers is None else numbers)}
 
 
 def _sizes() -> tuple[int, ...]:

@@ -8,10 +8,10 @@ from pathlib import Path
 from filelock import FileLock
 
 from colorlib.study.claims import Claim, seeds_needed, upper_scatter
-from colorlib.study.questions import Question, all_questions
+from colorlib.study.questions import Question, all_questions, choose_questions
 from colorlib.study.study import Row, Study, Trial, run_name
 from colorlib.study.tables import Curves, read_curves, read_table, thin_history, write_csv, write_curves, write_table
-from colorlib.study.verdicts import choose_questions, judge
+from colorlib.study.verdicts import judge
 from colorlib.system.errors import DataError, UsageError
 from colorlib.system.files import expect_writable, make_folder, write_errors
 from colorlib.system.paths import runs_dir
@@ -68,7 +68,7 @@ def repeat(numbers: Sequence[int] | None = None, seeds: int = 3, out: Path | Non
     rows = _trained(variants, dict.fromkeys(variants, 0), numbers_of_seeds, first_seed, executor, known)
     more = _planned_further(numbers_of_seeds, claims, rows, most_seeds)
     rows += _trained(variants, numbers_of_seeds, more, first_seed, executor, known)
-    return rows if out is None else _written(Path(out), rows, questions, compared, plan)
+    return rows if out is None else _written(Path(out), rows, questions, compared, known)
 
 
 def _planned(variants: Mapping[str, Trial], claims: Sequence[Claim], seeds: int, plan: Sequence[Row], most_seeds: int) -> dict[str, int]:
@@ -134,16 +134,18 @@ def _expect_not_planned_by(trainings: Path, rows: Sequence[Row], plan: Sequence[
                             "be counted: give another folder")
 
 
-def _written(out: Path, rows: Sequence[Row], questions: Mapping[int, Question], trials: Mapping[str, Trial], plan: Sequence[Row]) -> list[Row]:
+def _written(out: Path, rows: Sequence[Row], questions: Mapping[int, Question], trials: Mapping[str, Trial], known: Sequence[Row]) -> list[Row]:
     """Add rows to the tables, also to what another call wrote there meanwhile; return all, with the digits that the tables have."""
     make_folder(runs_dir())
     with write_errors(runs_dir()):
         lock = FileLock(runs_dir() / "tables.lock").acquire()
     with lock:
-        before = {(row.variant, row.seed): row for row in _known(out, trials, plan)}
-        failed_here = {(row.variant, row.seed) for row in rows if row.error}
-        together = before | {(row.variant, row.seed): row for row in rows if (row.variant, row.seed) not in failed_here & before.keys()}
         trainings, curves, verdicts = (out / name for name in TABLES)
+        there = read_table(trainings) if trainings.exists() else []
+        _expect_current(trainings, [row for row in there if row not in known], trials)
+        before = {(row.variant, row.seed): row for row in there}
+        # A training that failed here may have been finished by the other call.
+        together = before | {(row.variant, row.seed): row for row in rows if not row.error or (row.variant, row.seed) not in before}
         merged, damaged = _merged_curves(curves, before, together)
         write_curves(curves, merged)
         write_table(trainings, list(together.values()))

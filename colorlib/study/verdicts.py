@@ -7,9 +7,8 @@ from string import ascii_lowercase
 import pandas as pd
 
 from colorlib.study.claims import Claim, holm
-from colorlib.study.questions import Question, all_questions
+from colorlib.study.questions import Question, all_questions, choose_questions
 from colorlib.study.study import Row
-from colorlib.system.errors import UsageError
 
 VERDICT_COLUMNS = ["number", "part", "report", "claim", "metric", "variant", "reference", "smallest_effect", "effect", "low", "high",
                    "excluded", "seeds", "failed", "direction", "size", "p_direction", "p_size", "direction_holm", "size_holm", "ties"]
@@ -76,10 +75,3 @@ def _trained_claims(rows: Sequence[Row], questions: Mapping[int, Question]) -> I
             parts = ascii_lowercase[:len(question.claims)] if len(question.claims) > 1 else [""]
             for part, claim in zip(parts, question.claims, strict=True):
                 yield number, part, question.report_text, claim
-
-
-def choose_questions(numbers: Sequence[int] | None, questions: Mapping[int, Question]) -> dict[int, Question]:
-    """Some questions by their numbers, or all; raises a UsageError for a number that none has."""
-    if unknown := [number for number in numbers or () if number not in questions]:
-        raise UsageError(f"there is no question {unknown[0]}: they go from 1 to {max(questions)}")
-    return {number: questions[number] for number in (questions if numbers is None else numbers)}

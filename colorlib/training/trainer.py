@@ -64,7 +64,8 @@ class Trainer:
         self.critic = objective.build_critic(config.seed)
         if self.critic:
             self.critic = self.critic.to(self.processes.device)
-        self.gradients = BatchGradients(Learners(network, self.critic), self._loss, plan.micro_batch, mapper)
+        self.learners = Learners(network, self.critic)
+        self.gradients = BatchGradients(self.learners, self._loss, plan.micro_batch, mapper)
         self.ema_network = copy.deepcopy(network).requires_grad_(False) if config.ema else None
         groups = parameter_groups(network, config.encoder_lr, self.critic, objective.critic_lr)
         self.lr_factors = [group.pop("factor") for group in groups]
@@ -229,7 +230,7 @@ class Trainer:
                 self.pending_row = []
 
     def _weights_are_finite(self) -> bool:
-        return math.isfinite(sum(p.detach().abs().sum() for p in Learners(self.network, self.critic).parameters()).item())
+        return math.isfinite(sum(p.detach().abs().sum() for p in self.learners.parameters()).item())
 
     def _not_finite(self, what: str, step: int) -> RunError:
         return RunError(f"{what} at step {step:,}: {self.run_dir.path} keeps the checkpoint from before. Give a new run "

@@ -52,7 +52,7 @@ def test_weights_that_are_not_finite_are_never_saved(split, tmp_path):
 
 
 def test_a_critic_that_is_not_finite_is_never_saved(split, tmp_path, monkeypatch):
-    """No settings make one in a single step, before a loss is not finite."""
+    """Broken by hand: with settings alone, the loss is not finite first, and ends the training."""
     def broken(objective, seed):
         critic = PatchCritic(objective.width)
         nn.init.constant_(critic.layers[0].bias, float("nan"))
