@@ -103,20 +103,38 @@ def above_the_start(table: pd.DataFrame, metric: str) -> pd.DataFrame:
     return finished.assign(**{metric: finished[metric] - curve(finished["ab_mae"])})
 
 
-def verdicts(table: pd.DataFrame) -> pd.DataFrame:
-    """At equal error, by how much each critic is better than its control: a line per weight, level and metric."""
-    lines = []
+def verdicts(table: pd.DataFrame, reference: str | float = "control") -> pd.DataFrame:
+    """At equal error, by how much each finish is better than the control of its seed: a line per finish, level and metric.
+
+    Args:
+        reference: 0 compares with the start's own curve: with the tilt alone, without a finish.
+    """
+    compared = []
     for metric in (metric for metric in SMALLEST_EFFECTS if metric in table):
         above = above_the_start(table, metric)
         for level in LEVELS:
             rows = [cl.study.Row(line.way, line.seed, "", "", "", {metric: getattr(line, metric)})
                     for line in above[above["vividness"] == level].itertuples()]
-            for way in sorted({row.variant for row in rows} - {"control"}):
-                verdict = cl.study.Claim(way, metric, way, "control", SMALLEST_EFFECTS[metric]).judge(rows)
-                lines.append({"way": way, "vividness": level, "measure": LABELS[metric], "smallest effect": verdict.smallest_effect,
-                              "better by": f"{verdict.effect:.3g} ({verdict.low:.3g} to {verdict.high:.3g})", "seeds": verdict.seeds,
-                              "direction": verdict.direction, "size": verdict.size})
-    return pd.DataFrame(lines)
+            for way in sorted({row.variant for row in rows} - {reference}):
+                compared.append((way, level, metric, cl.study.Claim(way, metric, way, reference, SMALLEST_EFFECTS[metric]).judge(rows)))
+    among_all = cl.study.corrected([verdict for *_, verdict in compared])
+    return pd.DataFrame([
+        {"way": way, "vividness": level, "measure": LABELS[metric], "smallest effect": verdict.smallest_effect,
+         "better by": f"{verdict.effect:.3g} ({verdict.low:.3g} to {verdict.high:.3g})", "seeds": verdict.seeds,
+         "direction": verdict.direction, "size": verdict.size, "corrected": f"{in_all.direction}, {in_all.size}"}
+        for (way, level, metric, verdict), in_all in zip(compared, among_all, strict=True)])
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """The lines of an earlier run; none if there was no run.
+
+    Raises:
+        DataError: for a table of something else.
+    """
+    table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=KEY)
+    if missing := set(KEY) - set(table):
+        raise DataError(f"{path} is not a table of this benchmark: it has no column {', '.join(sorted(missing))}")
+    return table
 
 
 def main() -> None:
@@ -127,11 +145,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     options = parser.parse_args()
     expect_writable(options.table)
-    table = pd.read_csv(options.table) if options.table.exists() else pd.DataFrame(columns=KEY)
+    table = read_table(options.table)
     for lines in measure_missing(Experiment(), table, options.weights, options.seeds):
         table = pd.concat([table, lines]) if len(table) else lines
         write_atomic(options.table, table.to_csv(index=False, float_format="%.6g").encode())
-    print(verdicts(table).to_string(index=False))
+    for title, reference in (("against the control", "control"), ("against the tilt alone", 0.0)):
+        print(f"{title}:", verdicts(table, reference).to_string(index=False), sep="\n")
 
 
 if __name__ == "__main__":

@@ -67,8 +67,16 @@ def test_a_critic_is_compared_with_its_control_at_equal_error(load):
     assert list(found["better by"]) == ["1 (0.752 to 1.25)"] * 2, "0.9, 1.0 and 1.1, with 4.303 standard errors of 0.1 / sqrt(3)"
     assert list(found["direction"]) == ["yes"] * 2
     assert list(found["size"]) == ["matters"] * 2
+    against_the_tilt = critic.verdicts(pd.DataFrame([*start, *finishes], columns=[*critic.KEY, "ab_mae", "frechet"]), 0.0)
+    assert list(against_the_tilt["better by"]) == ["-0.1 (-0.348 to 0.148)", "0.9 (0.9 to 0.9)"] * 2
     with pytest.raises(DataError, match="a finish has an ab MAE outside of those of the start"):
         critic.verdicts(pd.DataFrame([*start[:10], *finishes], columns=[*critic.KEY, "ab_mae", "frechet"]))
+
+
+def test_a_table_of_something_else_is_refused(load, tmp_path):
+    (tmp_path / "rows.csv").write_text("seed,way\n1,control\n")
+    with pytest.raises(DataError, match="rows.csv is not a table of this benchmark: it has no column vividness"):
+        load("critic").read_table(tmp_path / "rows.csv")
 
 
 def test_a_level_above_the_curve_continues_its_last_piece(load):
@@ -119,9 +127,13 @@ def test_the_verdicts_about_a_critic_are_those_of_its_tables(load):
     for table, num_lines in ((results / "critic.csv", 8), (results / "pilot" / "critic.csv", 24)):
         found = load("critic").verdicts(pd.read_csv(table))
         assert len(found) == num_lines
-        for line in found[found["measure"].str.startswith("Frechet") | (found["seeds"] == 8)].to_dict("records"):
+        shown = found[found["measure"].str.startswith("Frechet") | (found["seeds"] == 8)]
+        if num_lines == 8:
+            tilt = load("critic").verdicts(pd.read_csv(table), 0.0)
+            shown = pd.concat([shown, tilt[tilt["measure"].str.startswith("Frechet")]])
+        for line in shown.to_dict("records"):
             cells = [line["way"].removeprefix("critic "), f"{line['vividness']:g}", line["measure"], f"{line['smallest effect']:g}",
-                     line["better by"], str(line["seeds"]), line["direction"], line["size"]]
+                     line["better by"], str(line["seeds"]), line["direction"], line["size"], line["corrected"]]
             assert f"| {' | '.join(cells)} |" in text
 
 

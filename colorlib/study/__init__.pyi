@@ -6,6 +6,7 @@ __all__ = [
     "Verdict",
     "all_questions",
     "base_trial",
+    "corrected",
     "holm",
     "judge",
     "read_curves",
@@ -16,7 +17,7 @@ __all__ = [
     "verdict_table",
 ]
 
-from .claims import Claim, Verdict, holm, seeds_needed, upper_scatter
+from .claims import Claim, Verdict, corrected, holm, seeds_needed, upper_scatter
 from .questions import all_questions, base_trial
 from .repetition import repeat
 from .study import Row, Study, Trial

@@ -1,7 +1,7 @@
 """Claims about trainings, and their verdicts: paired differences by seed, with an interval and two tests."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Real
 
 import numpy as np
@@ -22,7 +22,7 @@ BETTER = {name: measure.better for name, measure in MEASURES.items()} | dict.fro
 class Verdict:
     """What the trainings say about a claim, in two words: is its direction certain, and does its size matter?
 
-    Both words are "open" where the p-value is not below ``LEVEL``. Give the p-values of ``holm`` to ask for all claims of a table at once.
+    Both words are "open" where the p-value is not below ``LEVEL``. Those of ``corrected`` hold for all verdicts of a table at once.
     """
 
     effect: float                # by how much the variant is better, in the metric's unit; below 0: it is worse
@@ -120,9 +120,16 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     p_values = np.asarray(p_values, dtype=float)
     order = np.argsort(p_values)
     factors = np.arange(len(p_values), 0, -1)                            # the smallest of N is multiplied by N, the next by N - 1
-    corrected = np.empty_like(p_values)
-    corrected[order] = np.minimum(1, np.maximum.accumulate(p_values[order] * factors))
-    return corrected
+    larger = np.empty_like(p_values)
+    larger[order] = np.minimum(1, np.maximum.accumulate(p_values[order] * factors))
+    return larger
+
+
+def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts with p-values, and so words, corrected by ``holm`` for their number: directions and sizes each for themselves."""
+    directions, sizes = holm([verdict.p_direction for verdict in verdicts]), holm([verdict.p_size for verdict in verdicts])
+    return [replace(verdict, p_direction=float(p_direction), p_size=float(p_size))
+            for verdict, p_direction, p_size in zip(verdicts, directions, sizes, strict=True)]
 
 
 def half_interval(values: Sequence[float]) -> float:

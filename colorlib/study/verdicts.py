@@ -1,12 +1,11 @@
 """Verdicts on all claims of a study, with Holm's correction."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from string import ascii_lowercase
 
 import pandas as pd
 
-from colorlib.study.claims import Claim, holm
+from colorlib.study.claims import Claim, corrected
 from colorlib.study.questions import Question, all_questions, choose_questions
 from colorlib.study.study import Row
 
@@ -24,7 +23,7 @@ def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: 
         questions: other ones than the report's, by number.
 
     Returns:
-        A line per claim, with the fields and words of its ``Verdict``; both words again, corrected by ``holm`` for the number of claims;
+        A line per claim, with the fields and words of its ``Verdict``; both words again, ``corrected`` for the number of claims;
         its ties, the number of other claims that share trainings with it: what chance did to one, it did to those too; and the number
         of its trainings that failed, such as by diverging: the verdict is one of the others only.
 
@@ -35,15 +34,13 @@ def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: 
     chosen = choose_questions(numbers, questions)
     claims = list(_trained_claims(rows, questions))
     verdicts = [claim.judge(rows) for *_, claim in claims]
-    directions, sizes = holm([verdict.p_direction for verdict in verdicts]), holm([verdict.p_size for verdict in verdicts])
     runs = [{row.run for row in rows if row.variant in claim.variants and not row.error} for *_, claim in claims]
     lines = []
-    for (number, part, report, claim), verdict, p_direction, p_size, own in zip(claims, verdicts, directions, sizes, runs, strict=True):
-        corrected = replace(verdict, p_direction=p_direction, p_size=p_size)
+    for (number, part, report, claim), verdict, in_all, own in zip(claims, verdicts, corrected(verdicts), runs, strict=True):
         failed = sum(bool(row.error) for row in rows if row.variant in claim.variants)
         lines.append({"number": number, "part": part, "report": report, "claim": claim.text, "metric": claim.metric, "variant": claim.variant,
                       "reference": claim.reference, **vars(verdict), "excluded": verdict.excluded, "failed": failed, "direction": verdict.direction,
-                      "size": verdict.size, "direction_holm": corrected.direction, "size_holm": corrected.size,
+                      "size": verdict.size, "direction_holm": in_all.direction, "size_holm": in_all.size,
                       "ties": sum(not own.isdisjoint(other) for other in runs) - bool(own)})
     table = pd.DataFrame(lines, columns=VERDICT_COLUMNS)
     return table[table["number"].isin(list(chosen))]

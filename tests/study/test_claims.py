@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from colorlib.study.claims import Claim, holm, seeds_needed, upper_scatter
+from colorlib.study.claims import Claim, Verdict, corrected, holm, seeds_needed, upper_scatter
 from colorlib.study.study import Row
 
 
@@ -73,6 +73,16 @@ def test_holm_by_hand():
     assert list(holm([0.01, 0.04, 0.03, 0.005])) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert list(holm([0.5, 0.9])) == [1, 1]
     assert len(holm([])) == 0
+
+
+def test_both_words_of_a_verdict_are_corrected_each_for_itself():
+    """Of three claims: directions .001 x 3, .01 x 2 and .04 stay below .05; sizes .02 x 3 does not, nor .03 x 2."""
+    p_values = [(0.04, 0.02), (0.01, 0.9), (0.001, 0.03)]
+    found = corrected([Verdict(1.0, 0.5, 1.5, 5, 0.5, *both) for both in p_values])
+    assert [(verdict.direction, verdict.size) for verdict in found] == [("yes", "open"), ("yes", "open"), ("yes", "open")]
+    assert [verdict.p_direction for verdict in found] == pytest.approx([0.04, 0.02, 0.003])
+    assert [verdict.p_size for verdict in found] == pytest.approx([0.06, 0.9, 0.06])
+    assert found[0].effect == 1.0
 
 
 def test_wrong_arguments_are_named():
