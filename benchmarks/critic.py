@@ -104,10 +104,10 @@ def above_the_start(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def verdicts(table: pd.DataFrame, reference: str | float = "control") -> pd.DataFrame:
-    """At equal error, by how much each finish is better than the control of its seed: a line per finish, level and metric.
+    """At equal error, by how much each finish is better than a reference: a line per finish, level and metric.
 
     Args:
-        reference: 0 compares with the start's own curve: with the tilt alone, without a finish.
+        reference: "control": the finish without a critic, of the same seed; 0: the start's own curve, the tilt without a finish.
     """
     compared = []
     for metric in (metric for metric in SMALLEST_EFFECTS if metric in table):
@@ -117,12 +117,12 @@ def verdicts(table: pd.DataFrame, reference: str | float = "control") -> pd.Data
                     for line in above[above["vividness"] == level].itertuples()]
             for way in sorted({row.variant for row in rows} - {reference}):
                 compared.append((way, level, metric, cl.study.Claim(way, metric, way, reference, SMALLEST_EFFECTS[metric]).judge(rows)))
-    among_all = cl.study.corrected([verdict for *_, verdict in compared])
+    stricter_verdicts = cl.study.corrected([verdict for *_, verdict in compared])
     return pd.DataFrame([
         {"way": way, "vividness": level, "measure": LABELS[metric], "smallest effect": verdict.smallest_effect,
          "better by": f"{verdict.effect:.3g} ({verdict.low:.3g} to {verdict.high:.3g})", "seeds": verdict.seeds,
-         "direction": verdict.direction, "size": verdict.size, "corrected": f"{in_all.direction}, {in_all.size}"}
-        for (way, level, metric, verdict), in_all in zip(compared, among_all, strict=True)])
+         "direction": verdict.direction, "size": verdict.size, "corrected": f"{stricter.direction}, {stricter.size}"}
+        for (way, level, metric, verdict), stricter in zip(compared, stricter_verdicts, strict=True)])
 
 
 def read_table(path: Path) -> pd.DataFrame:

@@ -22,7 +22,7 @@ BETTER = {name: measure.better for name, measure in MEASURES.items()} | dict.fro
 class Verdict:
     """What the trainings say about a claim, in two words: is its direction certain, and does its size matter?
 
-    Both words are "open" where the p-value is not below ``LEVEL``. Those of ``corrected`` hold for all verdicts of a table at once.
+    Both words are "open" where the p-value is not below ``LEVEL``. The words of ``corrected`` hold for all verdicts of a table at once.
     """
 
     effect: float                # by how much the variant is better, in the metric's unit; below 0: it is worse
@@ -120,9 +120,9 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     p_values = np.asarray(p_values, dtype=float)
     order = np.argsort(p_values)
     factors = np.arange(len(p_values), 0, -1)                            # the smallest of N is multiplied by N, the next by N - 1
-    larger = np.empty_like(p_values)
-    larger[order] = np.minimum(1, np.maximum.accumulate(p_values[order] * factors))
-    return larger
+    multiplied = np.empty_like(p_values)
+    multiplied[order] = np.minimum(1, np.maximum.accumulate(p_values[order] * factors))
+    return multiplied
 
 
 def corrected(verdicts: Sequence[Verdict]) -> list[Verdict]:

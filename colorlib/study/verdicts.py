@@ -36,11 +36,11 @@ def judge(rows: Sequence[Row], numbers: Sequence[int] | None = None, questions: 
     verdicts = [claim.judge(rows) for *_, claim in claims]
     runs = [{row.run for row in rows if row.variant in claim.variants and not row.error} for *_, claim in claims]
     lines = []
-    for (number, part, report, claim), verdict, in_all, own in zip(claims, verdicts, corrected(verdicts), runs, strict=True):
+    for (number, part, report, claim), verdict, stricter, own in zip(claims, verdicts, corrected(verdicts), runs, strict=True):
         failed = sum(bool(row.error) for row in rows if row.variant in claim.variants)
         lines.append({"number": number, "part": part, "report": report, "claim": claim.text, "metric": claim.metric, "variant": claim.variant,
                       "reference": claim.reference, **vars(verdict), "excluded": verdict.excluded, "failed": failed, "direction": verdict.direction,
-                      "size": verdict.size, "direction_holm": in_all.direction, "size_holm": in_all.size,
+                      "size": verdict.size, "direction_holm": stricter.direction, "size_holm": stricter.size,
                       "ties": sum(not own.isdisjoint(other) for other in runs) - bool(own)})
     table = pd.DataFrame(lines, columns=VERDICT_COLUMNS)
     return table[table["number"].isin(list(chosen))]
