@@ -1,7 +1,8 @@
-"""Settings of tests and of the kernels of tested notebooks: the smallest budget, no downloads, a temporary home."""
+"""Settings of tests and of the kernels of tested notebooks: the smallest budget, no downloads, a temporary home, and Ctrl-C."""
 
 import os
 import shutil
+import signal
 import tempfile
 
 import pytest
@@ -12,6 +13,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.colorlib_home = tempfile.mkdtemp(prefix="colorlib-tests-")
     os.environ |= {"COLORLIB_HOME": config.colorlib_home, "COLORLIB_OFFLINE": "1", "COLORLIB_BUDGET": "smoke"}
     os.environ.pop("COLORLIB_DATA", None)
+    # What a shell script starts in the background ignores Ctrl-C, and so would the processes that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

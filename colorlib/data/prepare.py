@@ -89,8 +89,8 @@ def _fill(folder: Path, source: Source, name: str, split: str, size: int) -> Non
             os.fsync(file.fileno())             # before the folder gets its name: a power cut must not leave zeros
         if not rows:
             why = "" if split in ("train", "all") else ": a split takes three or more photos that do not look alike"
-            which = "" if split == "all" else f"{split} "
-            raise DataError(f"{source.path} holds no {which}pictures ({source.about}){why}")
+            use = "" if split == "all" else f" for {split}"
+            raise DataError(f"{source.path} holds no pictures{use} ({source.about}){why}")
         about = f"{rows:,} {split} images of {name} at {size} px, from {source.path.name} ({source.about})"
         meta = {"name": name, "shape": [rows, 3, size, size], "classes": source.classes, "source": about}
         (folder / "meta.json").write_text(json.dumps(meta))

@@ -55,7 +55,7 @@ def test_a_second_load_maps_what_the_first_prepared():
 def test_too_few_photos_for_a_split_are_an_error(home, tmp_path, picture):
     for number in range(2):
         (tmp_path / f"{number}.png").write_bytes(picture(number))
-    with pytest.raises(DataError, match="holds no valid pictures: a split takes three or more photos"):
+    with pytest.raises(DataError, match=r"holds no pictures for valid \(2 photos of 2 files\): a split takes three or more photos"):
         data.load_to_train("folder", 16, tmp_path)
 
 

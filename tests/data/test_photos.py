@@ -154,7 +154,7 @@ def test_a_missing_root_is_named(arguments, error, message, home, tmp_path, monk
 def test_a_folder_without_photos_says_what_it_holds(tmp_path, home):
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "1.txt").write_text("text")
-    with pytest.raises(DataError, match=r"texts holds no train pictures \(0 photos of 1 files\)"):
+    with pytest.raises(DataError, match=r"texts holds no pictures for train \(0 photos of 1 files\)"):
         data.load("folder", "train", 16, root=tmp_path / "texts")
 
 

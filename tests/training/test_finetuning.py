@@ -82,5 +82,5 @@ def test_a_folder_of_orange_photos_teaches_orange(weights, tmp_path, home):
 
 def test_a_folder_without_photos_is_named(weights, tmp_path, home):
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match="empty holds no train pictures"):
+    with pytest.raises(DataError, match="empty holds no pictures for train"):
         finetune(weights, tmp_path / "empty")

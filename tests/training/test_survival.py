@@ -65,13 +65,7 @@ print("returned after step", int(run.history["step"][-1]) if len(run.history["st
 def start(directory, config, recipe):
     settings = {field.name: getattr(config, field.name) for field in fields(config)}
     script = SCRIPT.replace("DIR", repr(str(directory))).replace("CONFIG", repr(settings)).replace("RECIPE", repr(recipe.as_dict()))
-    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c,
-                            cwd=Path(__file__).parents[1])
-
-
-def hear_ctrl_c():
-    """As a terminal's children do; those of a shell that runs tests in the background are deaf to it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[1])
 
 
 def last_saved(directory):
