@@ -91,6 +91,7 @@ def _fill(folder: Path, source: Source, name: str, split: str, size: int) -> Non
             why = "" if split in ("train", "all") else ": a split takes three or more photos that do not look alike"
             use = "" if split == "all" else f" for {split}"
             raise DataError(f"{source.path} holds no pictures{use} ({source.about}){why}")
-        about = f"{rows:,} {split} images of {name} at {size} px, from {source.path.name} ({source.about})"
+        kind = "images" if split == "all" else f"{split} images"
+        about = f"{rows:,} {kind} of {name} at {size} px, from {source.path.name} ({source.about})"
         meta = {"name": name, "shape": [rows, 3, size, size], "classes": source.classes, "source": about}
         (folder / "meta.json").write_text(json.dumps(meta))

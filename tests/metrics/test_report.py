@@ -50,6 +50,7 @@ def test_all_photos_of_a_folder_are_measured_and_compared_with_their_mean(home):
     images, others = report.evaluation_images(str(paths.samples_dir()), "test", 16)
     assert images is others
     assert len(images) == 18
+    assert images.source.startswith("18 images of folder at 16 px")
     assert report.evaluation_images("samples", "test", 16, 3)[0].source.startswith("3 of 132 test images")
     with pytest.raises(UsageError, match="limit must be 1 or more"):
         report.evaluation_images("samples", "test", 16, 0)
